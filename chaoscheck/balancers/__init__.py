@@ -1,0 +1,1 @@
+"""Who routes a request."""

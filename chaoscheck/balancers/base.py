@@ -1,0 +1,55 @@
+"""What a balancer is: it takes users' requests to instances, and it is never told of a death."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from chaoscheck.engines.base import Fleet, Instance
+from chaoscheck.model.clock import Clock
+from chaoscheck.model.history import BalancerRow
+from chaoscheck.model.places import Address
+from chaoscheck.plan.plan import Plan
+from chaoscheck.registry import Registry
+
+INSTANCE_HEADER = "X-Chaoscheck-Instance"
+REQUEST_HEADER = "X-Chaoscheck-Request"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How users' clients dial: `entry` is the balancer's address; None means that the client picks an instance itself,
+    by `pick` (round-robin or never-same)."""
+
+    entry: Address | None
+    pick: str = "round-robin"
+
+
+class Balancer(Protocol):
+    """Routes users' requests. It sets `X-Chaoscheck-Instance` on each answer to the incarnation that gave it, sends a
+    request again only if nothing of it was sent, and learns of deaths only by its own health checks."""
+
+    name: ClassVar[str]
+
+    def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
+        """Start with these (ready) instances; returns when each of them answers through it. Raises EnvironmentTrouble."""
+        ...
+
+    def route(self) -> Route: ...
+
+    def join(self, instance: Instance, replaced: Instance | None) -> None:
+        """Take in a (ready) replacement; the dead entry of `replaced` goes to maintenance first.
+
+        Returns when it is up there. No server name or address is used twice.
+        """
+        ...
+
+    def log(self) -> Iterator[BalancerRow]:
+        """What it logged of every request that carried a request id, in any order."""
+        ...
+
+    def close(self) -> None: ...
+
+
+BALANCERS: Registry[Callable[[], Balancer]] = Registry("balancer")

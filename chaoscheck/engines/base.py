@@ -1,0 +1,176 @@
+"""What an engine is: it opens a fleet, and a fleet starts, shows and removes instances."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
+
+from chaoscheck.model.clock import Clock
+from chaoscheck.model.places import Address, Incarnation
+from chaoscheck.plan.plan import LoadedPlan
+from chaoscheck.registry import Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One incarnation that was started. `address` is where the controller dials it, `inner` where a balancer of the
+    same fleet does; `handle` is the engine's own word for it (a container's id, a process group)."""
+
+    incarnation: Incarnation
+    address: Address
+    inner: Address
+    handle: str
+
+    @property
+    def name(self) -> str:
+        return self.incarnation.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """How an instance is: while it runs, `exit_code` is -1. A signalled death has 128 + the signal's number.
+
+    `ended_ns` is the run's clock, known to within `error_ns`; -1 while it runs or where nothing tells.
+    """
+
+    running: bool
+    exit_code: int = -1
+    out_of_memory: bool = False
+    ended_ns: int = -1
+    error_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillReceipt:
+    """What a kill did: decided, signal sent, call returned (run's clock, ns), and the confirmed death.
+
+    `confirmed` only if the whole instance ended, by signal 9, not out of memory, and its port refuses.
+    """
+
+    signal_ns: int
+    returned_ns: int
+    death_ns: int
+    error_ns: int
+    refused_ns: int
+    confirmed: bool
+    exit_code: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarSpec:
+    """Something that runs beside the instances: a container of `image`, or built from the folder `build` where the image
+    can't be had, or a local `command`. `files` (absolute path inside -> text) are there before it starts; the local
+    command finds them under a folder of its own, whose path replaces `{files}` in its words. `ports` are published."""
+
+    name: str
+    image: str
+    build: Path | None
+    command: tuple[str, ...]
+    files: Mapping[str, str]
+    ports: tuple[int, ...]
+
+
+class Sidecar(Protocol):
+    """A running sidecar."""
+
+    def address(self, port: int) -> Address:
+        """Where the controller dials that port of it."""
+        ...
+
+    def logs(self) -> str:
+        """All it printed so far."""
+        ...
+
+    def running(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What an engine needs to know of a run."""
+
+    run: str
+    plan: LoadedPlan
+    clock: Clock
+    folder: Path
+    say: Callable[[str], None]
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+class Fleet(Protocol):
+    """All that one run made on an engine. Nothing that it did not make itself is ever touched."""
+
+    def prepare(self) -> None:
+        """Images, network, volumes, stores (ready), then setup commands. Raises an EnvironmentTrouble."""
+        ...
+
+    def start(self, incarnation: Incarnation) -> Instance:
+        """Start an incarnation with a fresh disk; it need not be ready yet. Raises an EnvironmentTrouble."""
+        ...
+
+    def state(self, instance: Instance) -> State:
+        """How it is now. Raises EngineLost when the engine doesn't answer."""
+        ...
+
+    def remove(self, instance: Instance) -> None:
+        """Remove what is left of an instance; a second time does nothing."""
+        ...
+
+    def dead_stores(self) -> Mapping[str, str]:
+        """Stores that ended or restarted unasked -> what is known of it."""
+        ...
+
+    def close(self) -> None:
+        """Remove all that this fleet made. Never raises for what is gone already."""
+        ...
+
+
+@runtime_checkable
+class Killable(Protocol):
+    """A fleet that can SIGKILL a whole instance."""
+
+    def kill(self, instance: Instance) -> KillReceipt:
+        """Kill, and wait (at most 10 s) for the confirmed death. A kill that doesn't land comes back unconfirmed."""
+        ...
+
+
+@runtime_checkable
+class HasLogs(Protocol):
+    """A fleet that can show what an instance printed."""
+
+    def logs(self, instance: Instance, lines: int) -> str: ...
+
+
+@runtime_checkable
+class RunsSidecars(Protocol):
+    """A fleet beside whose instances a balancer can run."""
+
+    def sidecar(self, spec: SidecarSpec) -> Sidecar:
+        """Start it. Raises an EnvironmentTrouble."""
+        ...
+
+
+class Engine(Protocol):
+    """Where instances live: made without arguments, and it connects when asked to."""
+
+    name: ClassVar[str]
+
+    def available(self) -> str:
+        """"" when it can be used on this machine now, else why not, in a sentence."""
+        ...
+
+    def open(self, site: Site) -> Fleet:
+        """A fleet for one run; makes nothing yet. Raises EngineUnavailable."""
+        ...
+
+    def sweep(self, *, run: str | None = None) -> list[str]:
+        """Remove what runs left whose owner (host, boot id, pid, start time) is provably gone; or all of `run`.
+
+        Returns one line for each thing removed. Never touches what another living run owns.
+        """
+        ...
+
+
+ENGINES: Registry[Callable[[], Engine]] = Registry("engine")

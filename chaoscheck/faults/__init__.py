@@ -1,0 +1,1 @@
+"""Ways to take an instance away."""

@@ -1,0 +1,1 @@
+"""What was planned, what happened, what it means: frozen data, standard library only."""

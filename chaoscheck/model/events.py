@@ -1,0 +1,252 @@
+"""What the controller saw and did, in order; one JSON object a line in events.ndjson.
+
+Every class here is an event; its name is its tag. All times are nanoseconds of the run's clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened at `t_ns`."""
+
+    t_ns: int
+
+    def line(self) -> str:
+        """The event as one line of JSON."""
+        return json.dumps({"event": type(self).__name__, **asdict(self)}, separators=(",", ":")) + "\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    """First of all. `wall_ns` is the wall clock (Unix, ns) at the run's zero."""
+
+    run: str
+    version: str
+    seed: int
+    plan: str
+    engine: str
+    balancer: str
+    instances: int
+    command: str
+    wall_ns: int
+    environment: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseBegan(Event):
+    phase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceStarted(Event):
+    """`address` is where the controller dials it."""
+
+    instance: str
+    slot: int
+    life: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceReady(Event):
+    """It answered its ready check; `joined` says that the balancer knows it too."""
+
+    instance: str
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceDied(Event):
+    """It ended at `death_ns`, known to within `error_ns`; `asked` is False when no strike meant it.
+
+    `exit_code` is 128 + the signal for a signalled death.
+    """
+
+    instance: str
+    asked: bool
+    death_ns: int
+    error_ns: int
+    exit_code: int
+    out_of_memory: bool
+    log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreDied(Event):
+    """A store ended or restarted unasked."""
+
+    store: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportProved(Event):
+    """The self-test: so many deliveries of one attempt whose connection died before the answer (must be 1)."""
+
+    transport: str
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlProbed(Event):
+    """A control: `must` is "hold" or "fail"; `held` is what was seen of `tries` probes, as a count.
+
+    `gone_by_expect` says that the failing answer was an unmet `expect` (so that this means gone in this plan).
+    """
+
+    promise: str
+    must: str
+    tries: int
+    held: int
+    instance: str
+    request: str
+    answer: str
+    gone_by_expect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixProbed(Event):
+    """Written on `writer`, read on `reader`; `holds` is None where nothing could be told, and `note` says why."""
+
+    promise: str
+    writer: str
+    reader: str
+    holds: bool | None
+    note: str
+    session: str
+    obj: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrikeBegan(Event):
+    """A strike at `victim`: `mode` is burst, in-flight, plain or sham."""
+
+    index: int
+    round: int
+    slot: int
+    victim: str
+    mode: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Struck(Event):
+    """The fault was applied. A sham has `signal_ns` and `death_ns` -1. `refused_ns`: the first refused connection."""
+
+    index: int
+    victim: str
+    decided_ns: int
+    signal_ns: int
+    returned_ns: int
+    death_ns: int
+    error_ns: int
+    refused_ns: int
+    confirmed: bool
+    exit_code: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restored(Event):
+    """The victim's slot serves again: its replacement is ready and joined."""
+
+    index: int
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrikeEnded(Event):
+    """All that this strike exposed was read back, or `timed_out`."""
+
+    index: int
+    exposed: dict[str, int]
+    read_back: dict[str, int]
+    timed_out: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrafficSeen(Event):
+    """All workers' counters since the last one: `late_ms` is the generator's own lag, the worst of the interval."""
+
+    requests: int
+    bad: int
+    sessions: int
+    late_ms: float
+    p50_ms: float
+    p95_ms: float
+    exposures: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingSeen(Event):
+    """A worker confirmed a violation while the run went on; the judge decides again from the history."""
+
+    promise: str
+    anomaly: str
+    session: str
+    obj: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerLost(Event):
+    worker: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalReadsEnded(Event):
+    """`due` objects had to be read through every instance, `done` were."""
+
+    due: dict[str, int]
+    done: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned(Event):
+    """Something a reader of the report should know; no verdict by itself."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubled(Event):
+    """The run could not go on; makes it INVALID. `during` is the phase, `kind` the error's class."""
+
+    during: str
+    kind: str
+    message: str
+    hint: str
+    details: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interrupted(Event):
+    """The user ended the run early."""
+
+    during: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnded(Event):
+    """The last event that judging reads; without it the run was cut off."""
+
+
+KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
+
+
+def read_events(lines: Iterable[str]) -> Iterator[Event]:
+    """Events of those lines; a last line cut off by a crash is left out."""
+    for line in lines:
+        try:
+            data: dict[str, Any] = json.loads(line)
+        except ValueError:
+            return
+        kind = KINDS[data.pop("event")]
+        known = {item.name for item in fields(kind)}
+        yield kind(**{key: value for key, value in data.items() if key in known})

@@ -1,0 +1,131 @@
+"""The history of a run on disk: what was sent is written before it is sent, what came of it after.
+
+A file is one worker's: a header object, then one JSON array a line.
+
+    ["s", session, user, lane, born_ns]                                                a session begins
+    ["i", rid, session, promise, action, obj, seq, attempt, value, lane, via, judged, intended_ns, sent_ns]
+    ["d", rid, done_ns, outcome, status, error, incarnation, seen, excerpt]            an attempt ends
+    ["e", session, ended_ns, why]                                                      a session ends
+
+An "i" without its "d" is an attempt whose end nobody knows: a worker that dies leaves an unknown, not a gap.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from chaoscheck.errors import HistoryDamaged
+from chaoscheck.model.ops import Op, Outcome
+
+VERSION = 1
+
+
+class SessionBorn(NamedTuple):
+    """A client with one jar; `user` is its account's name."""
+
+    session: str
+    user: str
+    lane: str
+    born_ns: int
+
+
+class SessionEnded(NamedTuple):
+    """It left; `why` is "departed", "frozen", "stopped" or what went wrong."""
+
+    session: str
+    ended_ns: int
+    why: str
+
+
+class BalancerRow(NamedTuple):
+    """The balancer's own word on one attempt: who got it ("" for nobody), and how it ended there."""
+
+    rid: str
+    incarnation: str
+    status: int
+    ending: str
+    retries: int
+
+
+Row = Op | SessionBorn | SessionEnded
+
+
+def header(run: str, worker: str) -> str:
+    """The first line of a history file."""
+    return json.dumps({"chaoscheck": "history", "version": VERSION, "run": run, "worker": worker}) + "\n"
+
+
+def born_line(born: SessionBorn) -> str:
+    return json.dumps(["s", *born], separators=(",", ":")) + "\n"
+
+
+def ended_line(ended: SessionEnded) -> str:
+    return json.dumps(["e", *ended], separators=(",", ":")) + "\n"
+
+
+def invoke_line(op: Op) -> str:
+    """The line of an attempt about to be sent: the first fourteen fields of `op`."""
+    return json.dumps(["i", *op[:13]], separators=(",", ":")) + "\n"
+
+
+def done_line(op: Op) -> str:
+    """The line of an attempt that ended."""
+    return json.dumps(["d", op.rid, *op[13:]], separators=(",", ":")) + "\n"
+
+
+def read_rows(lines: Iterable[str], *, where: str = "history") -> Iterator[Row]:
+    """Rows in the order in which they became known; attempts without an end come last, as unknown or dropped.
+
+    A last line that was cut off by a crash is left out; damage anywhere else raises HistoryDamaged.
+    """
+    source = iter(lines)
+    _check_header(next(source, ""), where)
+    open_: dict[str, list[object]] = {}
+    held: tuple[int, str] | None = None
+    for number, line in enumerate(source, start=2):
+        if held is not None:
+            raise HistoryDamaged(f"{where}:{held[0]} is not a history row: {held[1][:80]!r}")
+        try:
+            row = json.loads(line)
+        except ValueError:
+            held = (number, line)
+            continue
+        tag = row[0]
+        if tag == "i":
+            open_[row[1]] = row
+        elif tag == "d":
+            invoked = open_.pop(row[1], None)
+            if invoked is None:
+                raise HistoryDamaged(f"{where}:{number} ends attempt {row[1]}, which never began")
+            yield Op._make(invoked[1:] + row[2:])
+        elif tag == "s":
+            yield SessionBorn(*row[1:])
+        elif tag == "e":
+            yield SessionEnded(*row[1:])
+        else:
+            raise HistoryDamaged(f"{where}:{number} has an unknown tag {tag!r}")
+    yield from (_unfinished(row) for row in open_.values())
+
+
+def read_file(path: Path) -> Iterator[Row]:
+    """`read_rows` of a file, a line at a time."""
+    with path.open(encoding="utf-8") as lines:
+        yield from read_rows(lines, where=path.name)
+
+
+def _check_header(line: str, where: str) -> None:
+    try:
+        head = json.loads(line)
+        known = head["chaoscheck"] == "history" and head["version"] == VERSION
+    except (ValueError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise HistoryDamaged(f"{where} doesn't begin as a history of version {VERSION}")
+
+
+def _unfinished(row: list[object]) -> Op:
+    outcome = Outcome.DROPPED if row[4] == "see" else Outcome.UNKNOWN
+    return Op._make([*row[1:], -1, outcome.value, 0, "no end recorded", "", "", ""])  # type: ignore[arg-type]

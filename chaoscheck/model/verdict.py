@@ -1,0 +1,209 @@
+"""What a run means: verdicts, findings, gates and the result that holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """Of a property or a run; the worst decides: FAIL > INVALID > INCONCLUSIVE > PASS."""
+
+    PASS = "PASS"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    INVALID = "INVALID"
+    FAIL = "FAIL"
+
+    @property
+    def exit_code(self) -> int:
+        """0 pass, 1 fail, 3 inconclusive, 4 invalid; 2 is for usage."""
+        return {Verdict.PASS: 0, Verdict.FAIL: 1, Verdict.INCONCLUSIVE: 3, Verdict.INVALID: 4}[self]
+
+    @property
+    def rank(self) -> int:
+        return list(Verdict).index(self)
+
+
+def worst(verdicts: list[Verdict]) -> Verdict:
+    """The verdict of the whole; nothing checked is INCONCLUSIVE."""
+    return max(verdicts, key=lambda verdict: verdict.rank, default=Verdict.INCONCLUSIVE)
+
+
+class Cause(StrEnum):
+    """Why a promise was broken, as far as the evidence goes."""
+
+    ONE_INSTANCE = "state in one instance"
+    LOST_WITH_INSTANCE = "lost with the instance"
+    ACK_BEFORE_PERSIST = "acknowledged before persisted"
+    LOCAL_DISK = "local disk"
+    WORKER_PROCESS = "state in one worker process"
+    COLLATERAL = "collateral"
+    STORE = "store"
+    BACKGROUND = "background"
+    UNSETTLED = "not settled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainLink:
+    """One request of the chain that shows a finding."""
+
+    at_ns: int
+    curl: str
+    instance: str
+    status: int
+    outcome: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A broken promise (or a doubt, when `verdict` isn't FAIL), with the evidence for it.
+
+    `wording` is "because of" or "after"; `strike` is the blamed kill's index or -1; `healed_ms` is how long it lasted
+    when it healed, else -1; `acked_before_death_ms` says how long before the death the lost write was acknowledged, or -1;
+    `count` is how many objects show the same finding.
+    """
+
+    promise: str
+    kind: str
+    anomaly: str
+    verdict: Verdict
+    critical: bool
+    cause: Cause
+    wording: str
+    summary: str
+    fix: str
+    count: int
+    session: str
+    obj: str
+    value: str
+    seen: str
+    phase: str
+    at_ns: int
+    strike: int
+    victim: str
+    healed_ms: float
+    acked_before_death_ms: float
+    chain: tuple[ChainLink, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One property: what was expected, what was measured, how far apart, on how many samples.
+
+    `group` is assumptions, promises, coverage, budget or recovery. `n` is -1 where counting makes no sense.
+    """
+
+    group: str
+    name: str
+    verdict: Verdict
+    expected: str
+    actual: str
+    margin: str
+    n: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromiseSummary:
+    """What one promise's evidence amounts to. Bounds are upper limits of the share lost, at `confidence`."""
+
+    promise: str
+    kind: str
+    verdict: Verdict
+    exposures: int
+    needed: int
+    violations: int
+    kills_exposed: int
+    bound_exposure: float
+    bound_kill: float
+    confidence: float
+    outcomes: dict[str, int]
+    unrecognised: int
+    final_reads: int
+    final_reads_due: int
+    suspicions_open: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillRow:
+    """One strike as it went. Times of the run's clock in ns, -1 where not seen; sham strikes have no death."""
+
+    index: int
+    round: int
+    slot: int
+    mode: str
+    victim: str
+    replacement: str
+    confirmed: bool
+    decided_ns: int
+    signal_ns: int
+    death_ns: int
+    refused_ns: int
+    ready_ns: int
+    in_flight: int
+    in_flight_failed: int
+    exposed: dict[str, int]
+    lost: dict[str, int]
+    bad_seconds: float
+    requests: int
+    recovery_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixCell:
+    """Written on `writer`, read on `reader` (slots; equal means fresh connections to one instance)."""
+
+    promise: str
+    writer: int
+    reader: int
+    holds: bool | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRow:
+    """User traffic in one phase: latency counts from the intended start, in ms."""
+
+    phase: str
+    began_ns: int
+    ended_ns: int
+    requests: int
+    bad: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """All that a run showed; a pure function of plan, events and history, so it says nothing of when it was judged."""
+
+    version: int
+    chaoscheck: str
+    run: str
+    plan: str
+    verdict: Verdict
+    reason: str
+    interrupted: bool
+    seed: int
+    engine: str
+    balancer: str
+    instances: int
+    command: str
+    started: str
+    duration_s: float
+    gates: tuple[Gate, ...]
+    findings: tuple[Finding, ...]
+    promises: tuple[PromiseSummary, ...]
+    kills: tuple[KillRow, ...]
+    matrix: tuple[MatrixCell, ...]
+    phases: tuple[PhaseRow, ...]
+    instances_share: dict[str, int]
+    operations: int
+    sessions: int
+    warnings: tuple[str, ...]
+    expected: str = ""
+    because: str = ""
+    environment: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""The plan a user writes, validated and frozen."""

@@ -1,0 +1,258 @@
+"""The plan's sections, as they stand in plan.yaml."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from chaoscheck.plan.steps import Expectation, Promise, Section
+from chaoscheck.plan.units import PerSecond, Seconds, Share, per_second, seconds, share
+
+
+class Volume(Section):
+    """A volume at `path`: one shared by all instances, or one of each slot's own that outlives its incarnations."""
+
+    path: str
+    scope: Literal["shared", "own"] = "shared"
+
+
+def _volume(raw: Any) -> Any:
+    return {"path": raw} if isinstance(raw, str) else raw
+
+
+class Ready(Section):
+    """When something may get traffic: `get` answers as expected (2xx by default), or a port accepts, or a command ends in 0."""
+
+    get: str | None = None
+    tcp: int | None = None
+    command: tuple[str, ...] | None = None
+    expect: Expectation | None = None
+    within: Seconds = 60.0
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Ready:
+        if sum(part is not None for part in (self.get, self.tcp, self.command)) != 1:
+            raise ValueError("ready has exactly one of get, tcp, command")
+        return self
+
+
+def _ready(raw: Any) -> Any:
+    return {"get": raw} if isinstance(raw, str) else {"tcp": raw} if isinstance(raw, int) else raw
+
+
+def _strings(raw: Any) -> Any:
+    return {key: str(value) for key, value in raw.items()} if isinstance(raw, dict) else raw
+
+
+Env = Annotated[dict[str, str], BeforeValidator(_strings)]
+
+
+class Target(Section):
+    """The service: an image, a folder to build, or (for the process engine) a command."""
+
+    image: str | None = None
+    build: str | None = None
+    dockerfile: str = "Dockerfile"
+    command: tuple[str, ...] | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    ready: Annotated[Ready, BeforeValidator(_ready)] = Ready(get="/")
+    env: Env = {}
+    volumes: dict[str, Annotated[Volume, BeforeValidator(_volume)]] = {}
+    setup: tuple[str, ...] = ()
+    public_url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
+    headers: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _something_to_run(self) -> Target:
+        if self.image and self.build:
+            raise ValueError("target has image or build, not both")
+        if not (self.image or self.build or self.command):
+            raise ValueError("target needs image, build or command")
+        return self
+
+
+class Store(Section):
+    """Something that keeps state outside the instances; instances reach it by its name. It is never a victim.
+
+    Without `ready` it is ready when every port that its image exposes accepts connections.
+    """
+
+    image: str | None = None
+    build: str | None = None
+    dockerfile: str = "Dockerfile"
+    env: Env = {}
+    ready: Annotated[Ready | None, BeforeValidator(_ready)] = None
+    volumes: dict[str, Annotated[Volume, BeforeValidator(_volume)]] = {}
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Store:
+        if bool(self.image) == bool(self.build):
+            raise ValueError("a store has exactly one of image, build")
+        return self
+
+
+class BalancerSection(Section):
+    """Who routes users' requests. `url` is for kind external; `image` for haproxy in a container."""
+
+    kind: str = "haproxy"
+    mode: Literal["round-robin", "sticky", "never-same"] = "round-robin"
+    image: str | None = None
+    url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
+
+
+class Traffic(Section):
+    """The load. `users` is the number of sessions alive at any time (auto: as many as the evidence needs).
+
+    `arrivals` a second instead makes sessions come and go at that rate. `rate` is requests a second over all sessions;
+    `think` the mean pause of a session between its turns (derived from the rate when not set); `life` its mean length.
+    """
+
+    users: Annotated[int, Field(ge=1, le=100_000)] | Literal["auto"] = "auto"
+    arrivals: Annotated[float, Field(gt=0)] | None = None
+    rate: Annotated[float, Field(gt=0, le=100_000)] = 150.0
+    life: Seconds | Literal["auto"] = "auto"
+    workers: Annotated[int, Field(ge=1, le=64)] = 1
+    timeout: Seconds = 10.0
+
+
+class Mix(Section):
+    """Weights of the ways to strike; every slot gets a burst at some time whatever they are."""
+
+    burst: Annotated[float, Field(ge=0)] = 2.0
+    in_flight: Annotated[float, Field(ge=0)] = Field(default=1.0, alias="in-flight")
+    plain: Annotated[float, Field(ge=0)] = 1.0
+
+
+class Chaos(Section):
+    """Strikes: `rounds` permutations of the slots, or as many as fit into `duration`, never longer than `at_most`."""
+
+    fault: str = "kill"
+    rounds: Annotated[int, Field(ge=1, le=1000)] = 2
+    duration: Seconds | None = None
+    mix: Mix = Mix()
+    shams: Annotated[int, Field(ge=0, le=1000)] = 2
+    at_most: Seconds = 600.0
+    baseline: Seconds = 6.0
+    settle: Seconds = 2.0
+
+
+_SLO = re.compile(r"\s*([\d.]+\s*%)\s+over\s+(\S+)\s*")
+
+
+def _slo(raw: Any) -> Any:
+    found = _SLO.fullmatch(raw) if isinstance(raw, str) else None
+    if not found:
+        raise ValueError("write slo as '99.9% over 30d'")
+    return {"target": found[1], "period": found[2]}
+
+
+class Slo(Section):
+    """A share of good requests over a period (s)."""
+
+    target: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)]
+    period: Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+
+
+class Budget(Section):
+    """How much of the SLO's error budget the deaths of instances may spend; gates on latency and recovery besides."""
+
+    slo: Annotated[Slo, BeforeValidator(_slo)]
+    deaths: Annotated[float, BeforeValidator(per_second), Field(gt=0)]
+    spend: Annotated[float, BeforeValidator(share), Field(gt=0, le=1)] = 0.1
+    latency_p99: Seconds | None = None
+    recovery: Seconds | None = None
+
+    @property
+    def bad_seconds_a_kill(self) -> float:
+        """(1 - slo) x period / deaths in the period x share to spend."""
+        return (1 - self.slo.target) * self.slo.period / (self.deaths * self.slo.period) * self.spend
+
+
+class Evidence(Section):
+    """What a PASS must show: with `confidence`, at most `max_loss` of exposed objects are lost."""
+
+    confidence: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)] = 0.95
+    max_loss: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)] = 0.01
+
+
+class Accounts(Section):
+    """Who the users are: a template of `$n` (an endless supply), a list, or a CSV file with columns user[,password,...]."""
+
+    template: str | None = None
+    names: tuple[str, ...] = ()
+    csv: str | None = None
+    password: str = "pw"
+
+
+def _accounts(raw: Any) -> Any:
+    if isinstance(raw, str):
+        return {"csv": raw} if raw.endswith(".csv") else {"template": raw}
+    return {"names": raw} if isinstance(raw, list) else raw
+
+
+class Expected(Section):
+    """What a calibration plan should end in."""
+
+    verdict: Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
+    finding: str | None = None
+    cause: str | None = None
+
+
+class Plan(Section):
+    """All of plan.yaml."""
+
+    target: Target
+    instances: Annotated[int, Field(ge=1, le=20)] = 3
+    engine: str = "auto"
+    stores: dict[str, Store] = {}
+    balancer: BalancerSection = BalancerSection()
+    accounts: Annotated[Accounts, BeforeValidator(_accounts)] = Accounts(template="user-$n")
+    promises: Annotated[dict[str, Promise], Field(min_length=1)]
+    traffic: Traffic = Traffic()
+    chaos: Chaos = Chaos()
+    budget: Budget | None = None
+    evidence: Evidence = Evidence()
+    secrets: tuple[str, ...] = ()
+    seed: int = 1
+    expect: Expected | None = None
+    because: str | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Plan:
+        if self.instances == 1 and self.chaos.fault == "kill":
+            raise ValueError("instances: 1 leaves nobody to serve while the only one is dead; use at least 2")
+        sessions = [name for name, promise in self.promises.items() if promise.kind == "session"]
+        if len(sessions) > 1:
+            raise ValueError(f"only one promise may be of kind session; these are: {', '.join(sessions)}")
+        if self.balancer.kind == "external" and not self.balancer.url:
+            raise ValueError("balancer kind external needs its url")
+        return self
+
+    @property
+    def login(self) -> str | None:
+        """The name of the session promise, if there is one."""
+        return next((name for name, promise in self.promises.items() if promise.kind == "session"), None)
+
+
+class LoadedPlan(Section):
+    """A plan with where it came from: `folder` resolves build folders and CSV files, `lines` finds a key's line."""
+
+    plan: Plan
+    path: Path
+    text: str
+    lines: dict[str, int]
+
+    @property
+    def folder(self) -> Path:
+        return self.path.parent
+
+    def place(self, *keys: str) -> str:
+        """`file:line` of that key, or of its nearest ancestor."""
+        for size in range(len(keys), 0, -1):
+            line = self.lines.get(".".join(keys[:size]))
+            if line is not None:
+                return f"{self.path.name}:{line}"
+        return self.path.name

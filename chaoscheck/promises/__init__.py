@@ -1,0 +1,1 @@
+"""What a session does for each kind of promise."""

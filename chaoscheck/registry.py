@@ -1,0 +1,50 @@
+"""Names to plug-ins: refuses duplicates, suggests near misses."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from typing import Generic, TypeVar
+
+from chaoscheck.errors import PlanError, PluginRefused
+
+T = TypeVar("T")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the closest of `known`, or all of them when none is close."""
+    names = sorted(known)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else f"known: {', '.join(names)}"
+
+
+class Registry(Generic[T]):
+    """All plug-ins of one sort (`what`: "engine", "kind", ...), by name."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self._items: dict[str, T] = {}
+
+    def add(self, name: str) -> Callable[[T], T]:
+        """A decorator that registers a plug-in; PluginRefused when the name is taken."""
+
+        def register(item: T) -> T:
+            if name in self._items:
+                raise PluginRefused(f"two plug-ins of sort {self.what} are named '{name}'", hint="rename one of them")
+            self._items[name] = item
+            return item
+
+        return register
+
+    def get(self, name: str) -> T:
+        """The plug-in of that name; PlanError with the nearest name when there is none."""
+        try:
+            return self._items[name]
+        except KeyError:
+            raise PlanError(f"no {self.what} is named '{name}'", hint=nearest(name, self._items)) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._items))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._items

@@ -1,0 +1,1 @@
+"""From an action of the plan to requests, and from answers to outcomes."""

@@ -1,0 +1,26 @@
+"""A user's client: the names it knows and its cookie jar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chaoscheck.steps.jar import Jar
+
+
+@dataclass(slots=True, kw_only=True)
+class Client:
+    """One session's client. `names` holds $user, $password and all that steps took; mutable, owned by one session.
+    """
+
+    session: str
+    jar: Jar
+    names: dict[str, str] = field(default_factory=dict)
+    logged_in: bool = False
+
+    def copy(self) -> Client:
+        """The same user at another browser with the same cookies: what it does there doesn't touch this jar."""
+        return Client(session=self.session, jar=self.jar.copy(), names=dict(self.names), logged_in=self.logged_in)
+
+    def guest(self) -> Client:
+        """Someone with an empty jar, who knows the public names but took nothing from the session."""
+        return Client(session=self.session, jar=self.jar.empty(), names=dict(self.names))
