@@ -10,11 +10,11 @@ from chaoscheck.engines.base import Fleet, Instance
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address
+from chaoscheck.model.wire import INSTANCE_HEADER, REQUEST_HEADER
 from chaoscheck.plan.plan import Plan
 from chaoscheck.registry import Registry
 
-INSTANCE_HEADER = "X-Chaoscheck-Instance"
-REQUEST_HEADER = "X-Chaoscheck-Request"
+__all__ = ["BALANCERS", "INSTANCE_HEADER", "REQUEST_HEADER", "Balancer", "Route"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,8 @@ class Anomaly:
     `acker` gave the certain write (at `acked_ns`) that the read contradicts; `read` is the contradicting read.
     `confirms` are the re-reads through every instance: (via, outcome, seen, done_ns); `confirmed` is False while they
     were not made or came to no end. `healed_ns` is when all instances agreed with the promise again, -1 if never.
+    `guarantee` says what made the value certain: "read-your-writes" (an acknowledgement) or "monotonic-reads" (a read,
+    and then `acker` is who showed it); "" for values that should not exist at all.
     """
 
     name: str
@@ -41,6 +43,11 @@ class Anomaly:
     read: Op
     healed_ns: int
     confirms: tuple[tuple[str, str, str, int], ...]
+    guarantee: str = ""
+
+
+NEWEST = 64
+"""Acknowledgement times that a tally keeps of a dead incarnation."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +58,8 @@ class Tally:
     """Strike index -> (object, kill) pairs that were exposed and read back."""
     pending: dict[int, int] = field(default_factory=dict)
     """Strike index -> exposed pairs that no read followed yet."""
+    lost: dict[int, int] = field(default_factory=dict)
+    """Strike index -> exposed pairs whose first read was a confirmed contradiction (healed later or not)."""
     anomalies: list[Anomaly] = field(default_factory=list)
     outcomes: dict[str, int] = field(default_factory=dict)
     """"action/outcome" -> how many judged operations."""
@@ -62,13 +71,14 @@ class Tally:
 
     def merge(self, other: Tally) -> None:
         """Add another's counts to these."""
-        for mine, theirs in ((self.exposures, other.exposures), (self.pending, other.pending)):
+        pairs = ((self.exposures, other.exposures), (self.pending, other.pending), (self.lost, other.lost))
+        for mine, theirs in pairs:
             for strike, count in theirs.items():
                 mine[strike] = mine.get(strike, 0) + count
         for name, count in other.outcomes.items():
             self.outcomes[name] = self.outcomes.get(name, 0) + count
         for victim, times in other.kept_after.items():
-            self.kept_after.setdefault(victim, []).extend(times)
+            self.kept_after[victim] = sorted(self.kept_after.get(victim, []) + times)[-NEWEST:]
         self.anomalies.extend(other.anomalies)
         self.final_done += other.final_done
         self.final_due += other.final_due

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 from chaoscheck.model.clock import Clock
+from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address, Incarnation
 from chaoscheck.plan.plan import LoadedPlan
 from chaoscheck.registry import Registry
+from chaoscheck.steps.base import Transport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +154,49 @@ class RunsSidecars(Protocol):
         ...
 
 
+@runtime_checkable
+class RoutesItself(Protocol):
+    """A fleet with a network, and so a balancer, of its own making: the simulator."""
+
+    def open_entry(self, *, sticky: bool) -> Address: ...
+
+    def admit(self, instance: Instance, replaced: Instance | None) -> None: ...
+
+    def entry_log(self) -> list[BalancerRow]: ...
+
+
+@runtime_checkable
+class Simulates(Protocol):
+    """A fleet that no real client can reach: it brings its own transport, and runs traffic in its own time."""
+
+    world: SimulatedTime
+
+    def transport(self) -> Transport: ...
+
+
+class SimulatedTime(Clock, Protocol):
+    """A clock that also runs coroutines."""
+
+    def spawn(self, work: Callable[[], object]) -> None: ...
+
+
+@runtime_checkable
+class HasClock(Protocol):
+    """An engine whose runs don't take real time."""
+
+    def clock(self) -> Clock: ...
+
+
 class Engine(Protocol):
-    """Where instances live: made without arguments, and it connects when asked to."""
+    """Where instances live: made without arguments, and it connects when asked to.
+
+    `default_balancer` names the balancer that a plan gets which doesn't say.
+    """
 
     name: ClassVar[str]
+
+    @property
+    def default_balancer(self) -> str: ...
 
     def available(self) -> str:
         """"" when it can be used on this machine now, else why not, in a sentence."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from chaoscheck.plan.steps import Expectation, Promise, Section
-from chaoscheck.plan.units import PerSecond, Seconds, Share, per_second, seconds, share
+from chaoscheck.plan.units import PerSecond, Seconds, Share
 
 
 class Volume(Section):
@@ -21,6 +21,9 @@ class Volume(Section):
 
 def _volume(raw: Any) -> Any:
     return {"path": raw} if isinstance(raw, str) else raw
+
+
+AnyVolume = Annotated[Volume, BeforeValidator(_volume, json_schema_input_type=str | Volume)]
 
 
 class Ready(Section):
@@ -43,11 +46,14 @@ def _ready(raw: Any) -> Any:
     return {"get": raw} if isinstance(raw, str) else {"tcp": raw} if isinstance(raw, int) else raw
 
 
+AnyReady = Annotated[Ready, BeforeValidator(_ready, json_schema_input_type=str | int | Ready)]
+
+
 def _strings(raw: Any) -> Any:
     return {key: str(value) for key, value in raw.items()} if isinstance(raw, dict) else raw
 
 
-Env = Annotated[dict[str, str], BeforeValidator(_strings)]
+Env = Annotated[dict[str, str], BeforeValidator(_strings, json_schema_input_type=dict[str, str | int | float | bool])]
 
 
 class Target(Section):
@@ -58,9 +64,9 @@ class Target(Section):
     dockerfile: str = "Dockerfile"
     command: tuple[str, ...] | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    ready: Annotated[Ready, BeforeValidator(_ready)] = Ready(get="/")
+    ready: AnyReady = Ready(get="/")
     env: Env = {}
-    volumes: dict[str, Annotated[Volume, BeforeValidator(_volume)]] = {}
+    volumes: dict[str, AnyVolume] = {}
     setup: tuple[str, ...] = ()
     public_url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
     headers: dict[str, str] = {}
@@ -84,8 +90,8 @@ class Store(Section):
     build: str | None = None
     dockerfile: str = "Dockerfile"
     env: Env = {}
-    ready: Annotated[Ready | None, BeforeValidator(_ready)] = None
-    volumes: dict[str, Annotated[Volume, BeforeValidator(_volume)]] = {}
+    ready: AnyReady | None = None
+    volumes: dict[str, AnyVolume] = {}
 
     @model_validator(mode="after")
     def _one_source(self) -> Store:
@@ -95,9 +101,12 @@ class Store(Section):
 
 
 class BalancerSection(Section):
-    """Who routes users' requests. `url` is for kind external; `image` for haproxy in a container."""
+    """Who routes users' requests: haproxy, direct or external (auto: the engine's usual one).
 
-    kind: str = "haproxy"
+    `url` is for external; `image` for haproxy in a container.
+    """
+
+    kind: str = "auto"
     mode: Literal["round-robin", "sticky", "never-same"] = "round-robin"
     image: str | None = None
     url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
@@ -143,6 +152,8 @@ _SLO = re.compile(r"\s*([\d.]+\s*%)\s+over\s+(\S+)\s*")
 
 
 def _slo(raw: Any) -> Any:
+    if isinstance(raw, dict):
+        return raw
     found = _SLO.fullmatch(raw) if isinstance(raw, str) else None
     if not found:
         raise ValueError("write slo as '99.9% over 30d'")
@@ -152,16 +163,16 @@ def _slo(raw: Any) -> Any:
 class Slo(Section):
     """A share of good requests over a period (s)."""
 
-    target: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)]
-    period: Annotated[float, BeforeValidator(seconds), Field(gt=0)]
+    target: Annotated[Share, Field(gt=0, lt=1)]
+    period: Annotated[Seconds, Field(gt=0)]
 
 
 class Budget(Section):
     """How much of the SLO's error budget the deaths of instances may spend; gates on latency and recovery besides."""
 
-    slo: Annotated[Slo, BeforeValidator(_slo)]
-    deaths: Annotated[float, BeforeValidator(per_second), Field(gt=0)]
-    spend: Annotated[float, BeforeValidator(share), Field(gt=0, le=1)] = 0.1
+    slo: Annotated[Slo, BeforeValidator(_slo, json_schema_input_type=str)]
+    deaths: Annotated[PerSecond, Field(gt=0)]
+    spend: Annotated[Share, Field(gt=0, le=1)] = 0.1
     latency_p99: Seconds | None = None
     recovery: Seconds | None = None
 
@@ -174,8 +185,8 @@ class Budget(Section):
 class Evidence(Section):
     """What a PASS must show: with `confidence`, at most `max_loss` of exposed objects are lost."""
 
-    confidence: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)] = 0.95
-    max_loss: Annotated[float, BeforeValidator(share), Field(gt=0, lt=1)] = 0.01
+    confidence: Annotated[Share, Field(gt=0, lt=1)] = 0.95
+    max_loss: Annotated[Share, Field(gt=0, lt=1)] = 0.01
 
 
 class Accounts(Section):
@@ -209,7 +220,7 @@ class Plan(Section):
     engine: str = "auto"
     stores: dict[str, Store] = {}
     balancer: BalancerSection = BalancerSection()
-    accounts: Annotated[Accounts, BeforeValidator(_accounts)] = Accounts(template="user-$n")
+    accounts: Annotated[Accounts, BeforeValidator(_accounts, json_schema_input_type=str | tuple[str, ...] | Accounts)] = Accounts(template="user-$n")
     promises: Annotated[dict[str, Promise], Field(min_length=1)]
     traffic: Traffic = Traffic()
     chaos: Chaos = Chaos()

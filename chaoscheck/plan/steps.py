@@ -46,7 +46,8 @@ def _expectation(raw: Any) -> Any:
     return {"text": raw} if isinstance(raw, str) else raw
 
 
-Expectation = Annotated[Expect, BeforeValidator(_expectation)]
+Expectation = Annotated[
+    Expect, BeforeValidator(_expectation, json_schema_input_type=int | str | tuple[int, ...] | Expect)]
 
 
 class Step(Section):
@@ -100,7 +101,8 @@ def _listed(raw: Any) -> Any:
     return raw if isinstance(raw, list | tuple) else [raw]
 
 
-Action = Annotated[tuple[Step, ...], BeforeValidator(_listed), Field(min_length=1)]
+Action = Annotated[
+    tuple[Step, ...], BeforeValidator(_listed, json_schema_input_type=Step | tuple[Step, ...]), Field(min_length=1)]
 
 
 class Promise(Section):

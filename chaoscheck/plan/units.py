@@ -41,6 +41,6 @@ def per_second(text: Any) -> Any:
     return text
 
 
-Seconds = Annotated[float, BeforeValidator(seconds)]
-Share = Annotated[float, BeforeValidator(share)]
-PerSecond = Annotated[float, BeforeValidator(per_second)]
+Seconds = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | str)]
+Share = Annotated[float, BeforeValidator(share, json_schema_input_type=float | str)]
+PerSecond = Annotated[float, BeforeValidator(per_second, json_schema_input_type=float | str)]

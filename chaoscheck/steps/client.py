@@ -10,17 +10,22 @@ from chaoscheck.steps.jar import Jar
 @dataclass(slots=True, kw_only=True)
 class Client:
     """One session's client. `names` holds $user, $password and all that steps took; mutable, owned by one session.
+
+    `objects` keeps what the `do` of each (promise, object) took, for a client that made several.
     """
 
     session: str
     jar: Jar
     names: dict[str, str] = field(default_factory=dict)
     logged_in: bool = False
+    objects: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
     def copy(self) -> Client:
         """The same user at another browser with the same cookies: what it does there doesn't touch this jar."""
-        return Client(session=self.session, jar=self.jar.copy(), names=dict(self.names), logged_in=self.logged_in)
+        return Client(
+            session=self.session, jar=self.jar.copy(), names=dict(self.names), logged_in=self.logged_in, objects=dict(self.objects)
+        )
 
     def guest(self) -> Client:
         """Someone with an empty jar, who knows the public names but took nothing from the session."""
-        return Client(session=self.session, jar=self.jar.empty(), names=dict(self.names))
+        return Client(session=self.session, jar=self.jar.empty(), names=dict(self.names), objects=dict(self.objects))

@@ -19,10 +19,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment(Message):
-    """The first line. `plan` is the plan's text as run (every default filled in, JSON); `clock_base_ns` makes clocks one.
+    """The first line. `plan` is the plan as run (every default filled in, JSON); `clock_base_ns` makes clocks one.
 
     `users` sessions at a time are this worker's; `turn_s` is the mean time from one turn of a session to its next,
-    `life_s` its mean length; `folder` is where its history goes; `origin` is what clients believe they opened.
+    `life_s` its mean length; `folder` is where its history goes; `origin` is what clients believe they opened. Controls showed
+    of the promises in `gone_by_expect` that an unmet `expect` is how their `see` says "gone".
     """
 
     run: str
@@ -42,6 +43,7 @@ class Assignment(Message):
     entry_port: int
     pick: str
     plan_folder: str
+    gone_by_expect: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ class Hello(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick(Message):
     """Twice a second: user operations since the last one, sessions alive, how late the generator is (worst, ms),
-    latencies from the intended start, and per promise: exposures so far; per strike and promise: exposed and read back."""
+    latencies from the intended start; per promise: exposures so far; per strike and promise: exposed and read back."""
 
     worker: str
     t_ns: int

@@ -1,0 +1,5 @@
+"""`python -m chaoscheck`."""
+
+from chaoscheck.cli.app import main
+
+main()

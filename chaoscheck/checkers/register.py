@@ -1,0 +1,135 @@
+"""register: one value that its session overwrites; a read shows the newest certain one, or one that may have landed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from chaoscheck.checkers.base import CHECKERS
+from chaoscheck.checkers.states import Fold, State
+from chaoscheck.model.ops import Op, Outcome
+
+
+@CHECKERS.add("register")
+class RegisterChecker(Fold):
+    """LOST, STALE, ABORTED_READ, CROSS_SESSION, PHANTOM. Values look like run.session.seq."""
+
+    kind: ClassVar[str] = "register"
+    by_value: ClassVar[bool] = True
+    healed_name: ClassVar[str] = "STALE"
+
+    def __init__(self, promise: str) -> None:
+        super().__init__(promise)
+        self._run = ""
+        self._past: dict[str, dict[str, tuple[str, ...]]] = {}
+
+    # Writes.
+
+    def _write(self, state: State, op: Op) -> None:
+        self._learn(state, op)
+        if op.outcome == Outcome.FAIL:
+            self._failed(state, op.value)
+            return
+        self._close(state)
+        if op.action != "do":
+            # Taking the value away makes nothing certain: a removal that was sent may land at any later time.
+            state.uncertain()
+        elif op.outcome == Outcome.OK:
+            state.certain(op.value, op, by_read=False)
+            if state.dead:
+                state.dead.discard(op.value)
+        else:
+            self._possible(state, op.value)
+
+    def _learn(self, state: State, op: Op) -> None:
+        head, _, seq = op.value.rpartition(".")
+        if op.action == "do" and head.endswith("." + op.session) and seq.isdecimal():
+            self._run = head[: -len(op.session)]
+            state.newest = max(state.newest, int(seq))
+
+    @staticmethod
+    def _failed(state: State, value: str) -> None:
+        if value != state.floor and not (state.maybe and value in state.maybe):
+            state.dead = state.dead or set()
+            state.dead.add(value)
+
+    @staticmethod
+    def _possible(state: State, value: str) -> None:
+        state.maybe = state.maybe or {}
+        state.maybe[value] = state.maybe.get(value, 0) + 1
+        if state.dead:
+            state.dead.discard(value)
+        # A read may show the unknown write from now on, so the pair (object, kill) of the earlier one is over.
+        state.spent = True
+
+    # Reads.
+
+    def _contradiction(self, state: State, op: Op) -> str:
+        if op.outcome == Outcome.GONE:
+            return self._absent(state)
+        if op.outcome != Outcome.OK or op.seen == state.floor:
+            return ""
+        if state.maybe and op.seen in state.maybe:
+            self._landed(state, op)
+            return ""
+        if state.dead and op.seen in state.dead:
+            return "ABORTED_READ" if not state.rebased else ""
+        if op.seen == "":
+            return self._absent(state)
+        return self._other(state, op)
+
+    def _absent(self, state: State) -> str:
+        if state.floor is not None:
+            return "LOST"
+        if state.base is None:
+            state.base = ""
+        return ""
+
+    @staticmethod
+    def _landed(state: State, op: Op) -> None:
+        """An unknown write is seen. It may land once for each attempt that is unknown, so one of them is used up."""
+        assert state.maybe is not None
+        left = state.maybe.pop(op.seen) - 1
+        if left:
+            state.maybe[op.seen] = left
+        state.certain(op.seen, op, by_read=True)
+
+    def _other(self, state: State, op: Op) -> str:
+        """A value that is neither certain nor possible nor known to have failed."""
+        if self._run and op.seen.startswith(self._run):
+            whose, _, seq = op.seen[len(self._run):].rpartition(".")
+            if whose == op.session:
+                return self._own(state, seq)
+            if whose and seq.isdecimal():
+                return self._anothers(state, op, whose)
+        if state.floor is None:
+            state.base = op.seen if state.base is None else state.base
+            return ""
+        return "LOST" if state.base in (None, op.seen) else "PHANTOM"
+
+    @staticmethod
+    def _own(state: State, seq: str) -> str:
+        if not seq.isdecimal() or int(seq) > state.newest:
+            return "" if state.rebased else "PHANTOM"
+        return "" if state.floor is None else "LOST"
+
+    def _anothers(self, state: State, op: Op, whose: str) -> str:
+        possible = self._earlier(op.obj, whose)
+        if possible is None:
+            return "" if state.rebased else "CROSS_SESSION"
+        if state.floor is None:
+            return ""
+        if op.seen in possible:
+            state.certain(op.seen, op, by_read=True)
+            return ""
+        return "LOST"
+
+    def _earlier(self, obj: str, whose: str) -> tuple[str, ...] | None:
+        """What an earlier session of the same object may have left; None if it never was that session's object."""
+        state = self._sessions.get(whose, {}).get(obj)
+        if state is not None:
+            return tuple(state.maybe or ())
+        return self._past.get(obj, {}).get(whose)
+
+    def _leave(self, session: str, obj: str, state: State) -> None:
+        if obj != session:
+            self._past.setdefault(obj, {})[session] = tuple(state.maybe or ())

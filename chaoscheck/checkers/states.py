@@ -1,0 +1,353 @@
+"""What is known of one object, and the fold that the presence and value checkers share.
+
+One writer per object keeps the possible states few: the newest certain write (`floor`), writes that may have landed or
+may yet (`maybe`) and writes that certainly never did (`dead`). Exposures are evaluated late, from the greatest time at
+which another incarnation was asked and agreed; that makes the counts the same whether a death is told before or after
+the reads that follow it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import ClassVar
+
+from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Tally
+from chaoscheck.model.ops import Lane, Op, Outcome
+
+REMEMBERED = 4096
+"""Closed exposures kept per living incarnation, for deaths that are told late."""
+
+ANSWERED = frozenset({Outcome.OK.value, Outcome.GONE.value})
+CERTAIN_AT_ONCE = frozenset({"ABORTED_READ", "CROSS_SESSION", "PHANTOM", "WRONG_USER"})
+CRITICAL = frozenset({"CROSS_SESSION", "WRONG_USER"})
+WRONG_USER = "wrong user"
+"""The error of a `see` that showed another user than the session's own."""
+
+_OK = Outcome.OK.value
+_CONFIRM = Lane.CONFIRM.value
+_FINAL = Lane.FINAL.value
+
+
+class State:
+    """One object as its only writer knows it. `floor` None: nothing is certain.
+
+    `spent`: the pair (object, kill) counts no more. `rebased`: a loss was reported and no write made certain since.
+    `calm`: no suspicion, no overlap. `base` is the first value read, `newest` the greatest seq written.
+    """
+
+    __slots__ = ("acked_ns", "acker", "base", "by_read", "calm", "dead", "done_ns", "ended", "floor", "maybe", "newest",
+                 "other_sent_ns", "rebased", "spent", "suspicion", "torn")
+
+    def __init__(self) -> None:
+        self.floor: str | None = None
+        self.by_read = False
+        self.acker = ""
+        self.acked_ns = -1
+        self.other_sent_ns = -1
+        self.spent = False
+        self.done_ns = -1
+        self.maybe: dict[str, int] | None = None
+        self.dead: set[str] | None = None
+        self.base: str | None = None
+        self.newest = -1
+        self.suspicion: Suspicion | None = None
+        self.torn = False
+        self.ended = False
+        self.rebased = False
+        self.calm = True
+
+    def certain(self, value: str, op: Op, *, by_read: bool) -> None:
+        """From now on `value` is what is certain, on the word of the incarnation that answered `op`."""
+        self.floor = value
+        self.by_read = by_read
+        self.acker = op.incarnation
+        self.acked_ns = op.done_ns
+        self.other_sent_ns = -1
+        self.spent = self.rebased = False
+
+    def uncertain(self) -> None:
+        """Nothing is certain any more."""
+        self.floor = None
+        self.acker = ""
+        self.other_sent_ns = -1
+
+
+class Suspicion:
+    """A read that contradicts what was certain then, and the re-reads of it so far."""
+
+    __slots__ = ("acked_ns", "acker", "agreed", "agreed_ns", "by_read", "confirms", "name", "read", "value")
+
+    def __init__(self, name: str, read: Op, state: State) -> None:
+        self.name = name
+        self.read = read
+        self.value = state.floor or ""
+        self.acker = state.acker
+        self.acked_ns = state.acked_ns
+        self.by_read = state.by_read
+        self.confirms: list[tuple[str, str, str, int]] = []
+        self.agreed: dict[str, bool] = {read.via: False} if read.lane == _FINAL else {}
+        self.agreed_ns: dict[str, int] = {}
+
+    def add(self, op: Op, agrees: bool) -> None:
+        """One more read through an instance; only answers that say something come here."""
+        self.confirms.append((op.via, op.outcome, op.seen, op.done_ns))
+        if not self.agreed.get(op.via, False):
+            self.agreed_ns[op.via] = op.done_ns
+        self.agreed[op.via] = agrees
+
+    @property
+    def healed_ns(self) -> int:
+        """When the last instance came round, -1 while one of them has not."""
+        if not self.confirms or not all(self.agreed.values()):
+            return -1
+        return max(self.agreed_ns.values())
+
+
+class Fold:
+    """The shared part of the checkers of session, register and kept; a kind says what its writes and reads mean."""
+
+    kind: ClassVar[str] = ""
+    by_value: ClassVar[bool] = False
+    healed_name: ClassVar[str] = "FLICKER"
+
+    def __init__(self, promise: str) -> None:
+        self.promise = promise
+        self._sessions: dict[str, dict[str, State]] = {}
+        self._deaths: dict[str, Death] = {}
+        self._closed: dict[str, deque[tuple[int, int]]] = {}
+        self._tally = Tally()
+
+    # What a kind has to say.
+
+    def _write(self, state: State, op: Op) -> None:
+        raise NotImplementedError
+
+    def _contradiction(self, state: State, op: Op) -> str:
+        """The anomaly that this answered read shows, "" for none; may make a value certain that was only possible."""
+        raise NotImplementedError
+
+    def _agrees(self, state: State, op: Op) -> bool:
+        """Whether a read shows what is certain."""
+        return op.outcome == _OK and state.floor is not None and (not self.by_value or op.seen == state.floor)
+
+    # The protocol.
+
+    def died(self, death: Death) -> None:
+        self._deaths[death.incarnation] = death
+        for acked_ns, sent_ns in self._closed.pop(death.incarnation, ()):
+            self._count(self._tally, death, acked_ns, sent_ns)
+
+    def feed(self, op: Op) -> bool:
+        if not op.judged:
+            return False
+        state = self._state(op.session, op.obj)
+        if op.lane == _CONFIRM:
+            self._confirm(state, op)
+            return False
+        self._note(f"{op.action}/{op.outcome}", 1)
+        return self._step(state, op)
+
+    def fold(self, ops: Iterable[Op]) -> None:
+        session = obj = ""
+        state = State()
+        agreed = 0
+        by_value = self.by_value
+        # The common operation, a user's read that agrees, is settled here on few fields; all else goes the slow way.
+        for op in ops:
+            _, whose, _, action, what, _, _, _, lane, _, judged, _, sent, done, outcome, _, error, who, seen, _ = op[:]
+            if what != obj or whose != session:
+                session, obj, state = whose, what, self._state(whose, what)
+            if (
+                action == "see" and outcome == "ok" and (seen == state.floor if by_value else state.floor is not None)
+                and lane == "user" and sent >= state.done_ns and state.calm and judged and not error
+            ):
+                agreed += 1
+                state.done_ns = done
+                if who != state.acker and who:
+                    state.other_sent_ns = sent
+            else:
+                self.feed(op)
+        if agreed:
+            self._note("see/ok", agreed)
+
+    def healed(self, session: str, obj: str) -> bool:
+        state = self._sessions.get(session, {}).get(obj)
+        if state is None or state.suspicion is None:
+            return True
+        return state.suspicion.healed_ns >= 0
+
+    def certain(self, session: str) -> list[str]:
+        known = [(state.acked_ns, obj) for obj, state in self._sessions.get(session, {}).items()
+                 if state.floor is not None and not state.torn]
+        return [obj for _, obj in sorted(known)]
+
+    def value_of(self, session: str, obj: str) -> str:
+        state = self._sessions.get(session, {}).get(obj)
+        return state.floor or "" if state is not None else ""
+
+    def exposed(self, session: str) -> list[str]:
+        return [obj for obj, state in self._sessions.get(session, {}).items() if self._pending(state) is not None]
+
+    def forget(self, session: str) -> None:
+        for obj, state in self._sessions.pop(session, {}).items():
+            self._conclude(session, obj, state)
+            self._close(state)
+            self._leave(session, obj, state)
+
+    def tally(self) -> Tally:
+        seen = Tally()
+        seen.merge(self._tally)
+        for session, obj, state in self._states():
+            death = self._deaths.get(state.acker) if self._countable(state) else None
+            if death is not None and not self._count(seen, death, state.acked_ns, state.other_sent_ns):
+                seen.pending[death.strike] = seen.pending.get(death.strike, 0) + 1
+            if state.suspicion is not None:
+                seen.anomalies.append(self._anomaly(session, obj, state.suspicion))
+        self._count_lost(seen)
+        return seen
+
+    # One operation.
+
+    def _step(self, state: State, op: Op) -> bool:
+        if state.suspicion is not None:
+            if op.lane == _FINAL and state.suspicion.read.lane == _FINAL:
+                self._confirm(state, op)
+                self._tally.final_done += op.outcome in ANSWERED
+                return False
+            self._conclude(op.session, op.obj, state)
+        if state.torn or self._overlaps(state, op):
+            return False
+        if op.done_ns >= 0:
+            state.done_ns = op.done_ns
+        if op.action != "see":
+            self._write(state, op)
+            return False
+        return self._read(state, op)
+
+    def _read(self, state: State, op: Op) -> bool:
+        if op.lane == _FINAL:
+            self._tally.final_done += op.outcome in ANSWERED
+        name = self._contradiction(state, op)
+        if name:
+            state.suspicion = Suspicion(name, op, state)
+            state.calm = False
+            return True
+        if self._agrees(state, op) and op.incarnation and op.incarnation != state.acker:
+            state.other_sent_ns = max(state.other_sent_ns, op.sent_ns)
+        return False
+
+    def _confirm(self, state: State, op: Op) -> None:
+        if state.suspicion is not None and (op.outcome in ANSWERED or op.error == WRONG_USER):
+            state.suspicion.add(op, self._contradiction(state, op) == "")
+
+    def _overlaps(self, state: State, op: Op) -> bool:
+        if op.sent_ns >= state.done_ns:
+            return False
+        state.torn = True
+        state.calm = False
+        self._close(state)
+        state.uncertain()
+        self._tally.inconclusive.append(f"{op.session}: operations on {op.obj} overlapped in time")
+        # A value that seemed to be nobody's may have been this write's, read before its own end was known.
+        self._tally.anomalies = [known for known in self._tally.anomalies if not (
+            known.name == "PHANTOM" and known.session == op.session and known.obj == op.obj and known.seen == op.value)]
+        return True
+
+    # Conclusions.
+
+    def _conclude(self, session: str, obj: str, state: State) -> None:
+        if state.suspicion is None:
+            return
+        anomaly = self._anomaly(session, obj, state.suspicion)
+        state.suspicion = None
+        state.calm = not state.torn
+        self._tally.anomalies.append(anomaly)
+        if not anomaly.confirmed:
+            return
+        if anomaly.name == self.healed_name:
+            # The pair's first read contradicted: whatever is read later, it counts as lost and never as an exposure.
+            state.spent = True
+        else:
+            state.uncertain()
+            state.rebased = True
+
+    def _anomaly(self, session: str, obj: str, doubt: Suspicion) -> Anomaly:
+        at_once = doubt.name in CERTAIN_AT_ONCE
+        healed_ns = doubt.healed_ns
+        name = doubt.name if at_once else self.healed_name if healed_ns >= 0 else "LOST"
+        guarantee = "" if at_once else "monotonic-reads" if doubt.by_read else "read-your-writes"
+        return Anomaly(
+            name=name, promise=self.promise, session=session, obj=obj, value=doubt.value, seen=doubt.read.seen,
+            critical=doubt.name in CRITICAL, confirmed=at_once or bool(doubt.confirms), acker=doubt.acker,
+            acked_ns=doubt.acked_ns, read=doubt.read, healed_ns=healed_ns, confirms=tuple(doubt.confirms),
+            guarantee=guarantee,
+        )
+
+    # Exposures.
+
+    def _countable(self, state: State) -> bool:
+        return state.floor is not None and state.calm and not state.by_read and not state.spent and state.acker != ""
+
+    def _pending(self, state: State) -> Death | None:
+        death = self._deaths.get(state.acker) if self._countable(state) else None
+        if death is None or state.other_sent_ns > death.death_ns + death.error_ns:
+            return None
+        return death
+
+    def _close(self, state: State) -> None:
+        """A later write (or the session's end) comes: what was read back until now is all that counts."""
+        if not self._countable(state) or state.other_sent_ns < 0:
+            return
+        death = self._deaths.get(state.acker)
+        if death is not None:
+            self._count(self._tally, death, state.acked_ns, state.other_sent_ns)
+            return
+        kept = self._closed.get(state.acker)
+        if kept is None:
+            kept = self._closed[state.acker] = deque(maxlen=REMEMBERED)
+        kept.append((state.acked_ns, state.other_sent_ns))
+
+    def _count(self, tally: Tally, death: Death, acked_ns: int, sent_ns: int) -> bool:
+        if sent_ns <= death.death_ns + death.error_ns:
+            return False
+        tally.exposures[death.strike] = tally.exposures.get(death.strike, 0) + 1
+        kept = tally.kept_after.setdefault(death.incarnation, [])
+        kept.append(acked_ns)
+        if len(kept) > 2 * NEWEST:
+            tally.kept_after[death.incarnation] = sorted(kept)[-NEWEST:]
+        return True
+
+    def _count_lost(self, tally: Tally) -> None:
+        counted: set[tuple[str, str, int]] = set()
+        for anomaly in tally.anomalies:
+            death = self._deaths.get(anomaly.acker)
+            pair = (anomaly.session, anomaly.obj, anomaly.acked_ns)
+            if death is None or not anomaly.confirmed or anomaly.guarantee != "read-your-writes" or pair in counted:
+                continue
+            if anomaly.read.sent_ns > death.death_ns + death.error_ns:
+                counted.add(pair)
+                tally.lost[death.strike] = tally.lost.get(death.strike, 0) + 1
+
+    # Small things.
+
+    def _leave(self, session: str, obj: str, state: State) -> None:
+        """The session is being forgotten; a kind may keep what later sessions of the same object need."""
+
+    def _state(self, session: str, obj: str) -> State:
+        objects = self._sessions.get(session)
+        if objects is None:
+            objects = self._sessions[session] = {}
+        state = objects.get(obj)
+        if state is None:
+            state = objects[obj] = State()
+        return state
+
+    def _states(self) -> Iterator[tuple[str, str, State]]:
+        for session, objects in self._sessions.items():
+            for obj, state in objects.items():
+                yield session, obj, state
+
+    def _note(self, name: str, count: int) -> None:
+        self._tally.outcomes[name] = self._tally.outcomes.get(name, 0) + count
+

@@ -1,0 +1,134 @@
+"""The commands, and what each ends in."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import chaoscheck
+from chaoscheck.errors import ChaosError, PlanError
+from chaoscheck.model.verdict import Verdict
+
+INTERRUPTED = 130
+EXIT_CODES = """Exit codes: 0 PASS, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE (not enough evidence), 4 INVALID (the plan, the
+environment or chaoscheck itself), 130 interrupted."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  help="Can you kill -9 any instance of a web service, at any time, without a user noticing?\n\n" + EXIT_CODES)
+
+PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
+Engine = Annotated[str | None, typer.Option(help="docker, process or fake; by default the first that can run the plan.")]
+Seed = Annotated[int | None, typer.Option(help="Fixes who is struck, when and how (not what comes of it).")]
+Instances = Annotated[int | None, typer.Option(min=1, max=20, help="How many instances.")]
+Image = Annotated[str | None, typer.Option(help="Run this image instead of the plan's.")]
+Out = Annotated[Path, typer.Option(help="Where run folders go.")]
+RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as reports/latest.")]
+
+
+@app.command(epilog=EXIT_CODES)
+def run(
+    plan: PlanArgument, engine: Engine = None, seed: Seed = None, instances: Instances = None, image: Image = None,
+    out: Out = Path("reports"),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every finding, gate and strike.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave what was started running, to look at.")] = False,
+) -> None:
+    """Start the service, let users work on it, kill its instances, and judge."""
+    from chaoscheck.cli import actions
+
+    loaded = _load(plan, engine=engine, seed=seed, instances=instances, image=image)
+    if dry_run:
+        actions.dry_run(loaded, as_json=as_json)
+        return
+    _leave(actions.run_plan(loaded, reports=out, as_json=as_json, quiet=quiet, verbose=verbose, keep=keep, words=sys.argv[1:]))
+
+
+@app.command("try", epilog=EXIT_CODES)
+def try_(
+    plan: PlanArgument, engine: Engine = None, instances: Instances = None, image: Image = None, out: Out = Path("reports"),
+    keep: Annotated[bool, typer.Option("--keep", help="Leave what was started running, to look at.")] = False,
+) -> None:
+    """Start the service and test the plan: each step's request, answer and what it took. No load, no kill."""
+    from chaoscheck.cli import actions
+
+    loaded = _load(plan, engine=engine, instances=instances, image=image)
+    _leave(actions.try_plan(loaded, reports=out, keep=keep, words=sys.argv[1:]))
+
+
+@app.command(epilog=EXIT_CODES)
+def check(
+    run: RunFolderArgument = Path("reports/latest"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
+) -> None:
+    """Judge a saved run again, from its history alone: the same result, byte for byte."""
+    from chaoscheck.cli import actions
+
+    _leave(actions.check(run, as_json=as_json))
+
+
+@app.command()
+def report(run: RunFolderArgument = Path("reports/latest")) -> None:
+    """Write the reports of a saved run again, even of one that was cut off."""
+    from chaoscheck.cli import actions
+
+    actions.report(run)
+
+
+@app.command()
+def clean() -> None:
+    """Remove what runs left behind whose process is gone. What a living run owns is never touched."""
+    from chaoscheck.cli import actions
+
+    actions.clean()
+
+
+@app.command()
+def schema() -> None:
+    """Print the plan's JSON Schema (draft-07), for editors."""
+    from chaoscheck.plan.load import schema as plan_schema
+
+    typer.echo(json.dumps(plan_schema(), indent=2))
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        typer.echo(chaoscheck.__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """The console script: our own errors end in one sentence, a hint and exit code 4."""
+    try:
+        app()
+    except ChaosError as error:
+        _complain(error)
+        sys.exit(Verdict.INVALID.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _load(path: Path, **flags: Any) -> Any:
+    from chaoscheck.plan.load import load_plan
+
+    keys = {"engine": ("engine",), "seed": ("seed",), "instances": ("instances",), "image": ("target", "image")}
+    return load_plan(path, overrides={keys[name]: value for name, value in flags.items() if value is not None})
+
+
+def _complain(error: ChaosError) -> None:
+    place = f"{error.place}: " if isinstance(error, PlanError) and error.place else ""
+    typer.echo(f"error: {place}{error.message}", err=True)
+    if error.details:
+        typer.echo("\n".join(f"  | {line}" for line in error.details.splitlines()), err=True)
+    if error.hint:
+        typer.echo(f"hint: {error.hint}", err=True)
+
+
+def _leave(code: int) -> None:
+    raise typer.Exit(code)

@@ -1,0 +1,78 @@
+"""The connection to a container engine, and the one place where its exceptions become ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import docker
+import requests
+import urllib3
+from docker.context import ContextAPI
+from docker.errors import APIError, DockerException, NotFound
+
+from chaoscheck.errors import EngineLost, EngineUnavailable, EnvironmentTrouble, PortTaken
+
+CALL_S = 20
+_PORT = re.compile(r"port is already allocated|address already in use|bind for \S+ failed", re.IGNORECASE)
+
+
+def connect(*, timeout_s: float = CALL_S) -> Any:
+    """A client of the engine that DOCKER_HOST, or else docker's current context, names. Raises EngineUnavailable."""
+    settings = docker.utils.kwargs_from_env()
+    where = settings.get("base_url") or _context_host()
+    try:
+        client = docker.APIClient(**{**settings, "base_url": where, "version": "auto", "timeout": timeout_s})
+        client.ping()
+    except (DockerException, requests.RequestException, OSError) as error:
+        raise EngineUnavailable(f"no container engine answers at {where or 'the default socket'} ({_short(error)})",
+                                hint="start it, or use the process engine with a target.command") from None
+    return client
+
+
+def _context_host() -> str | None:
+    try:
+        context = ContextAPI.get_current_context()
+        return str(context.Host) if context and context.Host else None
+    except (DockerException, OSError, ValueError, KeyError):
+        return None
+
+
+@contextmanager
+def talking(doing: str) -> Iterator[None]:
+    """Around every call to the engine: `doing` completes "the engine could not ..." in what the user reads."""
+    try:
+        yield
+    except APIError as error:
+        raise _refused(doing, error) from None
+    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise EngineLost(
+            f"the container engine stopped answering (could not {doing}: {_short(error)})",
+            hint="see the engine's own log; `chaoscheck clean` removes what is left once it is back") from None
+
+
+@contextmanager
+def gone_is_fine() -> Iterator[None]:
+    """What isn't there any more needs no removing, and what is being removed neither."""
+    try:
+        yield
+    except NotFound:
+        return
+    except APIError as error:
+        if error.status_code != 409 or "already in progress" not in str(error):
+            raise
+
+
+def _refused(doing: str, error: APIError) -> EnvironmentTrouble:
+    said = " ".join(str(error.explanation or error).split())
+    if _PORT.search(said):
+        return PortTaken(f"the engine could not {doing}: {said}", hint="end what holds the port")
+    return EnvironmentTrouble(f"the container engine could not {doing}: {said}")
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    inner = re.search(r"(\w+Error\([^()]*\))", text)
+    return (inner[1] if inner else text)[:200] or type(error).__name__

@@ -1,0 +1,222 @@
+"""Containers of one run: made with its labels, on its network, found and removed by its labels."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from docker.errors import APIError, NotFound
+
+from chaoscheck.engines.docker.api import gone_is_fine, talking
+from chaoscheck.engines.docker.labels import labels_of, only
+from chaoscheck.engines.docker.network import Network
+from chaoscheck.engines.owner import Owner
+from chaoscheck.engines.ports import HOST, Ports
+from chaoscheck.errors import EnvironmentTrouble, PortTaken
+from chaoscheck.model.places import Address
+
+_PORT_TRIES = 5
+_AT_ONCE = 8
+_LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "2"}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A container to be: `ports` of its own are published, `mounts` are volume name -> path, `aliases` its names on the
+    network; `entrypoint` and `command` replace the image's unless None."""
+
+    name: str
+    role: str
+    image: str
+    env: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[int, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A container that was started: where its ports are published on this host, and its own address."""
+
+    id: str
+    inner: str
+    published: Mapping[int, Address]
+
+
+class Containers:
+    """Makes containers for one run. Calls may come from several threads."""
+
+    def __init__(self, client: Any, run: str, owner: Owner, labels: Mapping[str, str]) -> None:
+        self.client = client
+        self.run = run
+        self._owner = owner
+        self._extra = labels
+        self._ports = Ports()
+        self._closed = False
+        self.network = Network(client, self.named("net"), self.labels("network", "net"))
+
+    def named(self, *parts: str) -> str:
+        """An engine-wide name of something of this run."""
+        return "-".join(("chaoscheck", self.run, *parts))
+
+    def labels(self, role: str, name: str) -> dict[str, str]:
+        return labels_of(self.run, role, name, self._owner, self._extra)
+
+    def volume(self, *parts: str) -> str:
+        """Make sure that a volume exists; its engine-wide name."""
+        name = self.named(*parts)
+        with talking(f"make volume {name}"):
+            self.client.create_volume(name, labels=self.labels("volume", "-".join(parts)))
+        return name
+
+    def start(self, wanted: Wanted) -> Box:
+        """Start it, on other host ports if someone took the first. Raises an EnvironmentTrouble."""
+        for attempt in range(_PORT_TRIES):
+            if self._closed:
+                raise EnvironmentTrouble(f"{wanted.name} was asked for after the fleet was closed")
+            ports = {port: self._ports.take() for port in wanted.ports}
+            inner, networking = self.network.endpoint(*wanted.aliases)
+            made = self._create(wanted, ports, networking)
+            try:
+                with talking(f"start {wanted.name}"):
+                    self._put(made, wanted.files)
+                    self.client.start(made)
+            except PortTaken:
+                self.remove(made)
+                if attempt == _PORT_TRIES - 1:
+                    raise
+                continue
+            return Box(id=made, inner=inner, published={port: Address(HOST, ports[port]) for port in ports})
+        raise AssertionError("unreachable")
+
+    def inspect(self, id_: str) -> dict[str, Any] | None:
+        """All that the engine knows of it; None when it is gone."""
+        with talking(f"inspect {id_[:12]}"):
+            try:
+                found: dict[str, Any] = self.client.inspect_container(id_)
+            except NotFound:
+                return None
+            return found
+
+    def logs(self, id_: str, lines: int | str = "all") -> str:
+        """What it printed last; "" when it is gone."""
+        with talking(f"read the log of {id_[:12]}"):
+            try:
+                return bytes(self.client.logs(id_, tail=lines)).decode("utf-8", "replace")
+            except NotFound:
+                return ""
+
+    def execute(self, id_: str, words: Sequence[str]) -> tuple[int, str]:
+        """Run a command in it: exit code and output; 128 where it doesn't run any more."""
+        with talking(f"run {words[0]} in {id_[:12]}"):
+            try:
+                made = self.client.exec_create(id_, list(words))
+            except APIError as error:
+                if error.status_code not in (404, 409):
+                    raise
+                return 128, "the container is not running"
+            printed = bytes(self.client.exec_start(made)).decode("utf-8", "replace")
+            return int(self.client.exec_inspect(made)["ExitCode"]), printed
+
+    def remove(self, id_: str) -> None:
+        """Remove it with its anonymous volumes, running or not."""
+        with talking(f"remove {id_[:12]}"), gone_is_fine():
+            self.client.remove_container(id_, force=True, v=True)
+
+    def close(self) -> list[str]:
+        """Remove all of this run; what was removed, a line each."""
+        self._closed = True
+        try:
+            return remove_all(self.client, self.run)
+        finally:
+            self._ports.close()
+
+    def _create(self, wanted: Wanted, ports: Mapping[int, int], networking: Any) -> str:
+        with talking(f"make {wanted.name}"):
+            host = self.client.create_host_config(
+                port_bindings={port: (HOST, outside) for port, outside in ports.items()},
+                binds={volume: {"bind": path, "mode": "rw"} for volume, path in wanted.mounts.items()},
+                log_config=_LOG, network_mode=self.network.id, init=False)
+            made = self.client.create_container(
+                wanted.image, name=self.named(wanted.name), environment=dict(wanted.env), ports=list(wanted.ports),
+                entrypoint=_list(wanted.entrypoint), command=_list(wanted.command), networking_config=networking,
+                host_config=host, labels=self.labels(wanted.role, wanted.name), use_config_proxy=False)
+            return str(made["Id"])
+
+    def _put(self, id_: str, files: Mapping[str, str]) -> None:
+        if files:
+            self.client.put_archive(id_, "/", _archive(files))
+
+
+def remove_all(client: Any, run: str | None) -> list[str]:
+    """Remove the containers, then the networks and volumes of a run. Raises EnvironmentTrouble for what stays."""
+    removed: list[str] = []
+    left = ""
+    for _ in range(3):
+        found = _found(client, run)
+        if not found:
+            return removed
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            for group in ("container", "network", "volume"):
+                done = pool.map(lambda item: _remove(client, *item), [item for item in found if item[0] == group])
+                results = list(done)
+                removed += [line for line, trouble in results if not trouble]
+                left = next((trouble for _, trouble in results if trouble), left)
+        time.sleep(0.05)
+    found = _found(client, run)
+    if found:
+        names = ", ".join(name for _, _, name in found[:5])
+        raise EnvironmentTrouble(f"could not remove {names}: {left}", hint="`chaoscheck clean` tries again")
+    return removed
+
+
+def _found(client: Any, run: str | None) -> list[tuple[str, str, str]]:
+    """(kind, id, name) of each thing with the label."""
+    with talking("list what runs made"):
+        containers = client.containers(all=True, filters=only(run))
+        networks = client.networks(filters=only(run))
+        volumes = client.volumes(filters=only(run))["Volumes"] or []
+    return [
+        *(("container", item["Id"], item["Names"][0].lstrip("/") if item["Names"] else item["Id"][:12])
+          for item in containers),
+        *(("network", item["Id"], item["Name"]) for item in networks),
+        *(("volume", item["Name"], item["Name"]) for item in volumes),
+    ]
+
+
+def _remove(client: Any, kind: str, id_: str, name: str) -> tuple[str, str]:
+    """(a line, "") or ("", what stood in the way)."""
+    ways: dict[str, Callable[[], object]] = {
+        "container": lambda: client.remove_container(id_, force=True, v=True),
+        "network": lambda: client.remove_network(id_),
+        "volume": lambda: client.remove_volume(id_, force=True),
+    }
+    try:
+        with talking(f"remove {kind} {name}"), gone_is_fine():
+            ways[kind]()
+    except EnvironmentTrouble as trouble:
+        return "", trouble.message
+    return f"{kind} {name}", ""
+
+
+def _list(words: Iterable[str] | None) -> list[str] | None:
+    return None if words is None else list(words)
+
+
+def _archive(files: Mapping[str, str]) -> bytes:
+    into = io.BytesIO()
+    with tarfile.open(fileobj=into, mode="w") as tar:
+        for path, text in files.items():
+            data = text.encode()
+            entry = tarfile.TarInfo(path.lstrip("/"))
+            entry.size, entry.mode, entry.mtime = len(data), 0o644, int(time.time())
+            tar.addfile(entry, io.BytesIO(data))
+    return into.getvalue()

@@ -1,0 +1,137 @@
+"""Images: those that are here, those that can be pulled, those that are built from a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError, ImageNotFound
+
+from chaoscheck.engines.docker.api import talking
+from chaoscheck.engines.docker.labels import ROLE
+from chaoscheck.errors import BuildFailed, ImageMissing, PlanError
+
+# A registry that says nothing for that long is no registry; a pull that goes on may take what it needs.
+PULL_SILENCE_S = 20.0
+BUILD_SILENCE_S = 900
+LAST_LINES = 25
+
+
+class Images:
+    """Finds or makes images on one engine. Built ones stay, so that the next run finds every layer in the cache."""
+
+    def __init__(self, client: Any, say: Callable[[str], None]) -> None:
+        self._client = client
+        self._say = say
+
+    def get(self, what: str, *, image: str, build: Path | None, dockerfile: str = "Dockerfile") -> str:
+        """The image's id: `image` if it is here or can be pulled, else built from `build`.
+
+        `what` names it to the user. Raises ImageMissing, BuildFailed, or PlanError for a folder that isn't there.
+        """
+        if not image and build is not None:
+            return self._build(what, build, dockerfile)
+        found = self._local(image)
+        if found:
+            return found
+        refusal = self._pull(image)
+        found = self._local(image)
+        if found:
+            return found
+        if build is not None:
+            self._say(f"{what}: no image {image} to be had ({refusal}), building {build}")
+            return self._build(what, build, dockerfile)
+        raise ImageMissing(f"{what}: there is no image {image} here, and it can't be pulled ({refusal})",
+                           hint="build or load it first, or correct its name")
+
+    def exposed(self, image: str) -> tuple[int, ...]:
+        """The TCP ports that the image says it serves, ascending."""
+        with talking(f"inspect image {image}"):
+            config = self._client.inspect_image(image)["Config"] or {}
+        ports = (name.partition("/") for name in config.get("ExposedPorts") or {})
+        return tuple(sorted(int(port) for port, _, kind in ports if kind in ("", "tcp")))
+
+    def _local(self, image: str) -> str:
+        with talking(f"look for image {image}"):
+            try:
+                return str(self._client.inspect_image(image)["Id"])
+            except ImageNotFound:
+                return ""
+
+    def _pull(self, image: str) -> str:
+        """Try to pull; what stood in the way, or "" when it went well."""
+        self._say(f"pulling {image}")
+        pull = _Pull(self._client, image)
+        pull.start()
+        return pull.outcome()
+
+    def _build(self, what: str, folder: Path, dockerfile: str) -> str:
+        if not (folder / dockerfile).is_file():
+            raise PlanError(f"{what}: there is no {dockerfile} in {folder}", hint="build is a folder beside the plan")
+        self._say(f"building {what} from {folder}")
+        last: deque[str] = deque(maxlen=LAST_LINES)
+        with talking(f"build {what}"):
+            try:
+                stream = self._client.build(
+                    path=str(folder), dockerfile=dockerfile, tag=_tag(folder, dockerfile), labels={ROLE: "image"},
+                    rm=True, forcerm=True, decode=True, timeout=BUILD_SILENCE_S)
+                return _follow(what, stream, last)
+            except APIError as error:
+                raise BuildFailed(f"{what}: the image in {folder} can't be built: {error.explanation}",
+                                  hint=f"try `docker build {folder}`", details="\n".join(last)) from None
+
+
+class _Pull(threading.Thread):
+    """A pull in a thread of its own, since the SDK gives its calls for pulling no limit."""
+
+    def __init__(self, client: Any, image: str) -> None:
+        super().__init__(name=f"pull {image}", daemon=True)
+        self._client = client
+        self._image = image
+        self._moved = threading.Event()
+        self._refusal = ""
+
+    def run(self) -> None:
+        try:
+            for line in self._client.pull(self._image, stream=True, decode=True):
+                self._refusal = str(line.get("error", "")) or self._refusal
+                self._moved.set()
+        except Exception as error:  # whatever it is, it is why there is no image
+            self._refusal = " ".join(str(error).split())[-300:]
+        finally:
+            self._moved.set()
+
+    def outcome(self) -> str:
+        while self.is_alive():
+            self._moved.clear()
+            self.join(0.05)
+            if self.is_alive() and not self._moved.wait(PULL_SILENCE_S) and self.is_alive():
+                return f"the registry said nothing for {PULL_SILENCE_S:g} s"
+        return self._refusal
+
+
+def _follow(what: str, stream: Iterator[dict[str, Any]], last: deque[str]) -> str:
+    image = ""
+    for line in stream:
+        last.extend(text for text in str(line.get("stream", "")).splitlines() if text.strip())
+        image = str((line.get("aux") or {}).get("ID", "")) or image
+        if "error" in line:
+            raise BuildFailed(f"{what}: the image didn't build: {str(line['error']).strip()}",
+                              hint="its last lines are below", details="\n".join(last))
+    if not image:
+        raise BuildFailed(f"{what}: the build ended without an image", details="\n".join(last))
+    return image
+
+
+def _tag(folder: Path, dockerfile: str) -> str:
+    """One tag a folder, so that a rebuild replaces it instead of piling up."""
+    where = folder.resolve()
+    name = "".join(char if char.isalnum() else "-" for char in where.name.lower()).strip("-") or "image"
+    key = hashlib.sha256(f"{where}\0{dockerfile}".encode()).hexdigest()[:10]
+    return f"chaoscheck/{name}:{key}"
+
+

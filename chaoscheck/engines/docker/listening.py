@@ -1,0 +1,46 @@
+"""Whether something in a container listens: the engine's proxy accepts on a published port whether it does or not."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+
+from chaoscheck.model.places import Address
+
+_DIAL_S = 0.5
+_LINGER_S = 0.15
+
+
+def listens(inner: Address, published: Address | None) -> bool:
+    """Dial the container's own address; where this host has no way there, the published one, if it stays open."""
+    try:
+        socket.create_connection(inner, timeout=_DIAL_S).close()
+        return True
+    except ConnectionRefusedError:
+        return False
+    except OSError:
+        return published is not None and _stays_open(published)
+
+
+def answers(inner: Address, published: Address | None, path: str, timeout_s: float) -> tuple[int, bytes]:
+    """(status, body) of a GET there, or (0, what went wrong); by the published address where there is one."""
+    connection = http.client.HTTPConnection(*(published or inner), timeout=timeout_s)
+    try:
+        connection.request("GET", path, headers={"Connection": "close"})
+        answer = connection.getresponse()
+        return answer.status, answer.read(64_000)
+    except (OSError, http.client.HTTPException) as error:
+        return 0, (str(error) or type(error).__name__).encode()
+    finally:
+        connection.close()
+
+
+def _stays_open(address: Address) -> bool:
+    """The proxy closes at once when it finds nobody behind it; a real listener waits, or speaks first."""
+    try:
+        with socket.create_connection(address, timeout=_DIAL_S) as dialled:
+            readable, _, _ = select.select([dialled], [], [], _LINGER_S)
+            return not readable or bool(dialled.recv(1))
+    except OSError:
+        return False

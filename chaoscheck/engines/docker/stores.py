@@ -1,0 +1,124 @@
+"""Stores of the plan: started first, reached by their names, watched to the end, never a victim."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from chaoscheck.engines.docker.containers import Box, Containers, Wanted
+from chaoscheck.engines.docker.images import Images
+from chaoscheck.engines.docker.listening import answers, listens
+from chaoscheck.errors import NotReady, PlanError, StoreDied
+from chaoscheck.model.places import Address
+from chaoscheck.plan.plan import LoadedPlan, Ready, Store
+
+_POLL_S = 0.1
+_LOG_LINES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A ready store: `began` is the engine's stamp of its start, another one later means that it restarted."""
+
+    box: Box
+    began: str
+
+
+class Stores:
+    """The stores of one run."""
+
+    def __init__(self, containers: Containers, plan: LoadedPlan, say: Callable[[str], None]) -> None:
+        self._containers = containers
+        self._plan = plan
+        self._say = say
+        self._running: dict[str, Running] = {}
+
+    def start(self, images: Images, ids: Mapping[str, str]) -> None:
+        """Start all of them and wait until each is ready. Raises NotReady, StoreDied, PlanError."""
+        stores = self._plan.plan.stores
+        if not stores:
+            return
+        with ThreadPoolExecutor(max_workers=len(stores)) as pool:
+            starting = {name: pool.submit(self._start, name, store, ids[name], images.exposed(ids[name]))
+                        for name, store in stores.items()}
+            for name, running in starting.items():
+                self._running[name] = running.result()
+
+    def dead(self) -> dict[str, str]:
+        """Stores that ended or restarted since they were ready -> what is known of it."""
+        said = {name: _death(running, self._containers.inspect(running.box.id))
+                for name, running in self._running.items()}
+        return {name: text for name, text in said.items() if text}
+
+    def _start(self, name: str, store: Store, image: str, exposed: tuple[int, ...]) -> Running:
+        check = store.ready
+        if check is None and not exposed:
+            raise PlanError(f"store {name} has no ready check, and its image exposes no port to try",
+                            place=self._plan.place("stores", name), hint="add ready: 6379, or a path, or a command")
+        ports = exposed if check is None or check.tcp is None else tuple(sorted({*exposed, check.tcp}))
+        mounts = {self._containers.volume(name, volume): spec.path for volume, spec in store.volumes.items()}
+        box = self._containers.start(Wanted(name=name, role="store", image=image, env=store.env, ports=ports,
+                                            mounts=mounts, aliases=(name,)))
+        return self._await(name, box, check, ports)
+
+    def _await(self, name: str, box: Box, check: Ready | None, ports: tuple[int, ...]) -> Running:
+        within = check.within if check else 60.0
+        began = time.monotonic()
+        while True:
+            found = self._containers.inspect(box.id)
+            if found is None or not found["State"]["Running"]:
+                raise StoreDied(f"store {name} ended by itself before it was ready ({_ending(found)})",
+                                hint="its last lines say why", details=self._containers.logs(box.id, _LOG_LINES))
+            seen = self._seen(box, check, ports)
+            if not seen:
+                self._say(f"store {name} is ready after {time.monotonic() - began:.1f} s")
+                return Running(box=box, began=found["State"]["StartedAt"])
+            if time.monotonic() - began >= within:
+                raise NotReady(f"store {name} was not ready within {within:g} s; last seen: {seen}",
+                               hint="see its ready check", details=self._containers.logs(box.id, _LOG_LINES))
+            time.sleep(_POLL_S)
+
+    def _seen(self, box: Box, check: Ready | None, ports: tuple[int, ...]) -> str:
+        """"" when it is ready, else what was seen instead."""
+        if check is None or check.tcp is not None:
+            wanted = ports if check is None or check.tcp is None else (check.tcp,)
+            closed = [str(port) for port in wanted if not listens(Address(box.inner, port), box.published.get(port))]
+            return f"nothing accepts connections on port {', '.join(closed)}" if closed else ""
+        if check.command is not None:
+            code, printed = self._containers.execute(box.id, check.command)
+            return f"`{' '.join(check.command)}` ended in {code}: {printed.strip()[-200:]}" if code else ""
+        return _answer_seen(box, check, ports)
+
+
+def _answer_seen(box: Box, check: Ready, ports: tuple[int, ...]) -> str:
+    port = ports[0] if ports else 80
+    status, body = answers(Address(box.inner, port), box.published.get(port), check.get or "/", 2.0)
+    text = body.decode("utf-8", "replace")
+    expect = check.expect
+    wanted = expect.statuses if expect else ()
+    right = status in wanted if wanted else 200 <= status < 400
+    if expect and right:
+        right = (expect.text or "") in text and re.search(expect.match or "", text) is not None
+    return "" if right else f"GET {check.get} on port {port}: {status or 'no answer'}: {' '.join(text.split())[:200]}"
+
+
+def _death(running: Running, found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "its container is gone"
+    state = found["State"]
+    if not state["Running"]:
+        return f"it ended at {state['FinishedAt']} ({_ending(found)})"
+    if state["StartedAt"] != running.began or state.get("Paused"):
+        return "it is paused" if state.get("Paused") else f"it restarted at {state['StartedAt']}"
+    return ""
+
+
+def _ending(found: Mapping[str, Any] | None) -> str:
+    if found is None:
+        return "removed"
+    state = found["State"]
+    return "out of memory" if state.get("OOMKilled") else f"exit code {state['ExitCode']}"

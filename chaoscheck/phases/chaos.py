@@ -1,0 +1,136 @@
+"""Load and strikes, round after round, until the evidence suffices or the time is up."""
+
+from __future__ import annotations
+
+from chaoscheck.engines.base import Instance, KillReceipt
+from chaoscheck.faults.base import Mode, Strike
+from chaoscheck.faults.schedule import rounds
+from chaoscheck.model import events
+from chaoscheck.model.clock import NS
+from chaoscheck.phases.prepare import await_ready, record_start
+from chaoscheck.phases.sizing import Sizing
+from chaoscheck.phases.stage import Stage
+from chaoscheck.traffic.base import Died, Volley, VolleyReady
+
+VOLLEY_CLIENTS = 8
+VOLLEY_READY_S = 3.0
+BURST_S = 0.15
+"""How long a burst flows before the signal: long enough to be steady."""
+
+AIM_S = 0.04
+"""In-flight writes begin within this time of the signal; it covers the way from the call to the death (facts: 9-16 ms)."""
+
+READ_BACK_S = 10.0
+
+
+def chaos(stage: Stage, sizing: Sizing) -> None:
+    """Whole rounds, at least as many as the plan says; stops early only when a promise is broken beyond doubt."""
+    plan = stage.plan.chaos
+    limit_ns = stage.clock.now_ns() + int((plan.duration or plan.at_most) * NS)
+    least = 1 if plan.duration else plan.rounds
+    for number, strikes in enumerate(rounds(stage.seed, stage.plan.instances, plan)):
+        if number >= least and (_suffices(stage, sizing) if plan.duration is None else False):
+            return
+        for strike in strikes:
+            if stage.clock.now_ns() >= limit_ns:
+                return
+            one_strike(stage, strike)
+        if stage.confirmed:
+            return
+
+
+def one_strike(stage: Stage, strike: Strike) -> None:
+    """Aim, strike, replace, and wait until all that the death exposed was read back."""
+    stage.pause(strike.pause_s)
+    victim = stage.instances[strike.slot]
+    stage.emit(events.StrikeBegan, index=strike.index, round=strike.round, slot=strike.slot, victim=victim.name,
+               mode=strike.mode.value, fault=stage.fault.name)
+    _aim(stage, strike, victim)
+    decided_ns = stage.clock.now_ns()
+    if strike.mode is Mode.SHAM:
+        _sham(stage, strike, victim, decided_ns)
+        return
+    stage.struck.add(victim.name)
+    receipt = stage.fault.strike(stage.fleet, victim)
+    _record_death(stage, strike, victim, receipt, decided_ns)
+    if receipt.confirmed:
+        _replace(stage, strike, victim)
+    stage.doing_s = 0.0
+    _read_back(stage, strike)
+
+
+def _aim(stage: Stage, strike: Strike, victim: Instance) -> None:
+    """Start the strike's own writes at the victim. A burst flows for a while before the signal."""
+    mode = Mode.BURST if strike.mode is Mode.SHAM else strike.mode
+    if mode is Mode.PLAIN:
+        return
+    start_ns = stage.clock.now_ns() + int(VOLLEY_READY_S * NS)
+    stage.traffic.tell(Volley(
+        strike=strike.index, mode=mode.value, victim=victim.name, clients=VOLLEY_CLIENTS, start_ns=start_ns,
+        until_ns=start_ns + 5 * NS if strike.mode is not Mode.SHAM else stage.clock.now_ns() + int(0.6 * NS),
+        offsets_ns=tuple(int(aim * AIM_S * NS) for aim in strike.aims)))
+    waiting = stage.plan.traffic.workers
+
+    def ready() -> bool:
+        nonlocal waiting
+        waiting -= len(stage.take(VolleyReady))
+        return waiting <= 0
+
+    stage.until(ready, VOLLEY_READY_S)
+    if mode is Mode.BURST:
+        stage.clock.wait_until_ns(stage.clock.now_ns() + int(BURST_S * NS))
+    else:
+        stage.clock.wait_until_ns(start_ns)
+
+
+def _sham(stage: Stage, strike: Strike, victim: Instance, decided_ns: int) -> None:
+    stage.emit(events.Struck, index=strike.index, victim=victim.name, decided_ns=decided_ns, signal_ns=-1, returned_ns=-1,
+               death_ns=-1, error_ns=0, refused_ns=-1, confirmed=False, exit_code=-1, detail="sham: no signal was sent")
+    stage.pause(2.0)
+    stage.emit(events.StrikeEnded, index=strike.index, exposed={}, read_back={}, timed_out=False)
+
+
+def _record_death(stage: Stage, strike: Strike, victim: Instance, receipt: KillReceipt, decided_ns: int) -> None:
+    stage.emit(events.Struck, index=strike.index, victim=victim.name, decided_ns=decided_ns, signal_ns=receipt.signal_ns,
+               returned_ns=receipt.returned_ns, death_ns=receipt.death_ns, error_ns=receipt.error_ns,
+               refused_ns=receipt.refused_ns, confirmed=receipt.confirmed, exit_code=receipt.exit_code, detail=receipt.detail)
+    if not receipt.confirmed:
+        stage.struck.discard(victim.name)
+        return
+    stage.emit(events.InstanceDied, instance=victim.name, asked=True, death_ns=receipt.death_ns, error_ns=receipt.error_ns,
+               exit_code=receipt.exit_code, out_of_memory=False, log="")
+    stage.traffic.tell(Died(incarnation=victim.name, strike=strike.index, death_ns=receipt.death_ns, error_ns=receipt.error_ns))
+
+
+def _replace(stage: Stage, strike: Strike, victim: Instance) -> None:
+    replacement = stage.fleet.start(stage.incarnation(strike.slot))
+    stage.instances[strike.slot] = replacement
+    record_start(stage, replacement)
+    await_ready(stage, [replacement])
+    stage.balancer.join(replacement, victim)
+    stage.emit(events.InstanceReady, instance=replacement.name, joined=True)
+    stage.emit(events.Restored, index=strike.index, replacement=replacement.name)
+    stage.tell_topology()
+    stage.fleet.remove(victim)
+
+
+def _read_back(stage: Stage, strike: Strike) -> None:
+    """Wait until each exposed object was read once by another incarnation; counts come with the workers' ticks."""
+    key = str(strike.index)
+    seen_ns = stage.clock.now_ns()
+
+    def told() -> bool:
+        return all(tick.t_ns > seen_ns for tick in stage.ticks.values()) and bool(stage.ticks)
+
+    def read() -> bool:
+        exposed, back = stage.exposed.get(key, {}), stage.read_back.get(key, {})
+        return told() and all(back.get(promise, 0) >= count for promise, count in exposed.items())
+
+    done = stage.until(read, READ_BACK_S)
+    stage.emit(events.StrikeEnded, index=strike.index, exposed=stage.exposed.get(key, {}),
+               read_back=stage.read_back.get(key, {}), timed_out=not done)
+
+
+def _suffices(stage: Stage, sizing: Sizing) -> bool:
+    judged = [name for name, promise in stage.plan.promises.items() if "kill" in promise.survives]
+    return all(stage.exposures.get(name, 0) >= sizing.needed for name in judged)

@@ -1,0 +1,120 @@
+"""Write on i, read on j, straight to the instances: finds state that lives in one instance, whatever the balancer hides."""
+
+from __future__ import annotations
+
+from itertools import product
+
+from chaoscheck.engines.base import Instance
+from chaoscheck.model import events
+from chaoscheck.model.clock import wait_s
+from chaoscheck.model.ops import Lane, Outcome
+from chaoscheck.phases.controls import holds, log_in, try_do
+from chaoscheck.phases.probe import Prober, Split, Visitor
+from chaoscheck.phases.stage import Stage
+
+SAME_READS = 6
+"""Fresh connections to one instance: two worker processes with state of their own escape once in 2^6."""
+
+OTHER_READS = 2
+CONFIRM_PAUSES_S = (0.02, 0.1, 0.3)
+
+
+def matrix(stage: Stage, prober: Prober) -> None:
+    """Every ordered pair of instances, i = i on fresh connections included, for every promise."""
+    for writer, reader in product(stage.instances.values(), repeat=2):
+        visitor = prober.visitor(Lane.MATRIX)
+        logged_in = _login_pair(stage, prober, visitor, writer, reader)
+        for promise in stage.plan.promises:
+            if promise != stage.plan.login:
+                _promise_pair(stage, prober, visitor, promise, writer, reader, logged_in)
+        _finish_elsewhere(stage, prober, visitor, writer, reader)
+
+
+def _login_pair(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance, reader: Instance) -> bool:
+    """Log in on one, be oneself on the other; True when that holds (or when the plan has no login)."""
+    login = stage.plan.login
+    if login is None:
+        return True
+    done = log_in(stage, prober, visitor, writer)
+    if done is None or done.op.outcome != Outcome.OK:
+        _tell(stage, login, writer, reader, None, "the login was not acknowledged", visitor, "")
+        return False
+    return _read(stage, prober, visitor, login, "", writer, reader)
+
+
+def _promise_pair(stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance,
+                  logged_in: bool) -> None:
+    plan = stage.plan.promises[promise]
+    needs_login = stage.plan.login is not None and plan.as_ != "guest"
+    if needs_login and not logged_in and plan.do[0].as_ != "guest":
+        _tell(stage, promise, writer, reader, None, "not told: the session itself doesn't hold between these two", visitor, "")
+        return
+    value = prober.new_value(visitor)
+    done = try_do(stage, prober, visitor, promise, value, writer)
+    if done.op.outcome != Outcome.OK:
+        _tell(stage, promise, writer, reader, None, f"the write was not acknowledged ({done.op.outcome})", visitor, done.op.obj)
+        return
+    _read(stage, prober, visitor, promise, value, writer, reader)
+
+
+def _read(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance, reader: Instance) -> bool:
+    """Read on `reader` with copies of the jar; a miss is confirmed before it counts."""
+    wanted = SAME_READS if writer is reader else OTHER_READS
+    told = missed = 0
+    note = ""
+    for _ in range(2 * wanted):
+        done = prober.call(visitor, promise, "see", value, reader, client=visitor.client.copy(), fresh=True)
+        if done.op.outcome == Outcome.DROPPED:
+            continue
+        told += 1
+        if not holds(prober, promise, done, value):
+            missed += 1
+            note = note or done.op.excerpt or done.op.outcome
+        if told == wanted:
+            break
+    obj = prober.kind(promise).object_of(visitor.session, value)
+    if told == 0:
+        _tell(stage, promise, writer, reader, None, "no read was answered", visitor, obj)
+        return False
+    if missed:
+        note = f"{missed} of {told} reads missed it; {_later(stage, prober, visitor, promise, value, writer, reader)}; {note}"
+    _tell(stage, promise, writer, reader, missed == 0, note, visitor, obj)
+    return missed == 0
+
+
+def _later(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance, reader: Instance) -> str:
+    """What both say a little later: the evidence that tells a lag from a loss."""
+    visitor.lane, lane = Lane.CONFIRM, visitor.lane
+    try:
+        for pause_s in CONFIRM_PAUSES_S:
+            wait_s(stage.clock, pause_s)
+            again = prober.call(visitor, promise, "see", value, reader, client=visitor.client.copy(), fresh=True)
+        there = prober.call(visitor, promise, "see", value, writer, client=visitor.client.copy())
+    finally:
+        visitor.lane = lane
+    healed = "there later" if holds(prober, promise, again, value) else "still missing later"
+    writers = "has it" if holds(prober, promise, there, value) else "hasn't it either"
+    return f"{healed} on {reader.name}; {writer.name} {writers}"
+
+
+def _finish_elsewhere(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance, reader: Instance) -> None:
+    """Actions of several requests: prepare on one instance, finish on the other."""
+    if writer is reader:
+        return
+    for promise, plan in stage.plan.promises.items():
+        requests = sum(2 if step.submit is not None else 1 for step in plan.do)
+        if requests < 2 or promise == stage.plan.login:
+            continue
+        value = prober.new_value(visitor)
+        done = prober.call(visitor, promise, "do", value, Split(writer, reader, requests))
+        if done.op.outcome in (Outcome.UNKNOWN, Outcome.DROPPED):
+            continue
+        ok = done.reached and done.op.outcome == Outcome.OK
+        note = "prepared there, finished here" if ok else f"prepared on {writer.name}, refused by {reader.name}: {done.op.excerpt}"
+        _tell(stage, promise, writer, reader, ok, note, visitor, done.op.obj)
+
+
+def _tell(stage: Stage, promise: str, writer: Instance, reader: Instance, held: bool | None, note: str, visitor: Visitor,
+          obj: str) -> None:
+    stage.emit(events.MatrixProbed, promise=promise, writer=writer.name, reader=reader.name, holds=held, note=note[:400],
+               session=visitor.session, obj=obj)

@@ -1,0 +1,44 @@
+"""Stores, setup, instances and balancer: from nothing to a service that answers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from chaoscheck.engines.base import Instance, Simulates
+from chaoscheck.engines.ready import wait_ready
+from chaoscheck.model import events
+from chaoscheck.model.places import Incarnation
+from chaoscheck.phases.stage import Stage
+
+
+def prepare(stage: Stage) -> None:
+    """Start all that the plan names, and wait until each instance answers, by itself and through the balancer."""
+    stage.fleet.prepare()
+    slots = range(1, stage.plan.instances + 1)
+    started = _start_all(stage, [Incarnation(slot=slot, life=1) for slot in slots])
+    for instance in started:
+        stage.instances[instance.incarnation.slot] = instance
+        record_start(stage, instance)
+    await_ready(stage, started)
+    stage.balancer.open(stage.fleet, stage.plan, started, stage.clock)
+    for instance in started:
+        stage.emit(events.InstanceReady, instance=instance.name, joined=True)
+
+
+def record_start(stage: Stage, instance: Instance) -> None:
+    stage.emit(events.InstanceStarted, instance=instance.name, slot=instance.incarnation.slot,
+               life=instance.incarnation.life, address=str(instance.address))
+
+
+def await_ready(stage: Stage, instances: list[Instance]) -> None:
+    """Wait until each answers its ready check, asked as a user of the public URL would."""
+    headers = {"Host": stage.origin.partition("://")[2]} if stage.plan.target.public_url else {}
+    wait_ready(stage.fleet, instances, stage.plan.target.ready, transport=stage.transport, clock=stage.clock,
+               headers={**stage.plan.target.headers, **headers})
+
+
+def _start_all(stage: Stage, wanted: list[Incarnation]) -> list[Instance]:
+    if isinstance(stage.fleet, Simulates):
+        return [stage.fleet.start(incarnation) for incarnation in wanted]
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        return list(pool.map(stage.fleet.start, wanted))

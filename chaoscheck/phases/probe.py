@@ -1,0 +1,126 @@
+"""The controller's own clients: one request at a time, and what went over the wire is kept to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chaoscheck.engines.base import Instance
+from chaoscheck.errors import PlanError
+from chaoscheck.model.history import SessionBorn
+from chaoscheck.model.ops import Lane
+from chaoscheck.model.places import Address
+from chaoscheck.phases.stage import Stage
+from chaoscheck.promises.base import KINDS, Kind
+from chaoscheck.steps.calls import Call, Done
+from chaoscheck.steps.client import Client
+from chaoscheck.steps.jar import Jar
+from chaoscheck.steps.perform import Exchange, Performer
+from chaoscheck.traffic.accounts import AccountPool
+from chaoscheck.traffic.routes import Straight
+from chaoscheck.traffic.spool import Spool
+
+
+class Split:
+    """Prepare on one instance, finish on another: the last of `requests` attempts goes to `finish`."""
+
+    def __init__(self, begin: Instance, finish: Instance, requests: int) -> None:
+        self._begin, self._finish, self._left = begin, finish, requests
+
+    def pick(self, attempt: int) -> tuple[str, Address]:
+        self._left -= 1
+        chosen = self._begin if self._left > 0 else self._finish
+        return chosen.name, chosen.address
+
+    def another(self, attempt: int) -> bool:
+        return False
+
+
+@dataclass(slots=True)
+class Visitor:
+    """One session of the controller: a client with an account of its own."""
+
+    client: Client
+    lane: Lane
+    seq: int = 0
+    certain: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def session(self) -> str:
+        return self.client.session
+
+
+class Prober:
+    """Makes visitors, and does the plan's actions for them on the instance that it is told."""
+
+    def __init__(self, stage: Stage, watch: Callable[[Exchange], None] | None = None) -> None:
+        self._stage = stage
+        self._watch = watch
+        self._seen: list[Exchange] = []
+        self._accounts = AccountPool(stage.plan.accounts, run=stage.run, first=0, step=1, folder=stage.loaded.folder)
+        self._book = Spool(stage.folder / "history", stage.run, "controller")
+        self._made = 0
+        self._rids = 0
+        self._performer: Performer | None = None
+
+    @property
+    def accounts_used(self) -> int:
+        """Accounts from this number on are the workers'."""
+        return self._made
+
+    def kind(self, promise: str) -> Kind:
+        return KINDS.get(self._stage.plan.promises[promise].kind)()
+
+    def visitor(self, lane: Lane) -> Visitor:
+        """A new session with the next account."""
+        names = self._accounts.take()
+        if names is None:
+            raise PlanError(f"the plan's accounts ran out after {self._made}, before the matrix was done",
+                            hint="list more accounts, or use a template such as user-$n")
+        session = f"c{self._made}"
+        self._made += 1
+        self._book.born(SessionBorn(session, names["user"], lane.value, self._stage.clock.now_ns()))
+        return Visitor(Client(session=session, jar=Jar(self._stage.origin), names=names), lane)
+
+    def new_value(self, visitor: Visitor) -> str:
+        visitor.seq += 1
+        return f"{self._stage.run}.{visitor.session}.{visitor.seq}"
+
+    def call(self, visitor: Visitor, promise: str, action: str, value: str, where: Instance | Split, *,
+             client: Client | None = None, fresh: bool = False) -> Done:
+        """Do one action there; `client` stands in for the visitor's own (a copy, a guest)."""
+        visitor.seq += 1
+        now_ns = self._stage.clock.now_ns()
+        obj = self.kind(promise).object_of(visitor.session, value)
+        call = Call(promise=promise, action=action, obj=obj, value=value, seq=visitor.seq, lane=visitor.lane,
+                    intended_ns=now_ns, fresh=fresh)
+        router = where if isinstance(where, Split) else Straight(where.name, where.address)
+        return self.performer.perform(call, client or visitor.client, router)
+
+    @property
+    def performer(self) -> Performer:
+        """Made late: the origin is known only once the balancer is up."""
+        if self._performer is None:
+            stage = self._stage
+            self._performer = Performer(
+                stage.plan.promises, stage.plan.target, stage.origin, stage.transport, self._book, stage.clock, self._rid,
+                stage.plan.secrets, timeout_s=stage.plan.traffic.timeout, gone_by_expect=stage.gone_by_expect,
+                watch=self._show)
+        return self._performer
+
+    def taken(self) -> list[Exchange]:
+        """What went over the wire since this was last asked, secrets masked."""
+        seen, self._seen = self._seen, []
+        return seen
+
+    def close(self) -> None:
+        self._book.close()
+
+    def _show(self, exchange: Exchange) -> None:
+        self._seen.append(exchange)
+        if self._watch is not None:
+            self._watch(exchange)
+
+    def _rid(self) -> str:
+        self._rids += 1
+        return f"c-{self._rids}"

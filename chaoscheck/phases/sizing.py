@@ -1,0 +1,57 @@
+"""How much traffic the evidence needs, and how long it will take: estimates, printed before anything is killed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from chaoscheck.checkers.evidence import exposures_needed
+from chaoscheck.faults.base import Mode
+from chaoscheck.faults.schedule import planned_strikes
+from chaoscheck.plan.plan import Plan
+
+SPARE = 1.3
+"""Exposures are drawn by chance, so the load is sized for more than is needed."""
+
+STRIKE_S = 4.0
+"""About how long one strike takes: its pause, its volley, the replacement and the reading back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """`users` sessions at a time, `turn_s` from one turn of a session to its next, `life_s` the mean length of one."""
+
+    needed: int
+    users: int
+    turn_s: float
+    life_s: float
+    kills: int
+    shams: int
+    reachable: int
+    seconds: float
+
+
+def size(plan: Plan) -> Sizing:
+    """Sessions from exposures x instances / kills; pace from the rate and the requests of a turn."""
+    needed = exposures_needed(plan.evidence.confidence, plan.evidence.max_loss)
+    strikes = planned_strikes(plan.seed, plan.instances, plan.chaos)
+    kills = sum(strike.mode is not Mode.SHAM for strike in strikes)
+    derived = math.ceil(needed * plan.instances / kills * SPARE)
+    users = derived if plan.traffic.users == "auto" else plan.traffic.users
+    turn_s = max(0.5, users * requests_a_turn(plan) / plan.traffic.rate)
+    life_s = 3 * plan.instances * STRIKE_S / 2 if plan.traffic.life == "auto" else plan.traffic.life
+    seconds = plan.chaos.baseline + len(strikes) * STRIKE_S + plan.chaos.settle + 15
+    return Sizing(needed=needed, users=users, turn_s=turn_s, life_s=life_s, kills=kills, shams=len(strikes) - kills,
+                  reachable=int(users * kills / plan.instances), seconds=seconds)
+
+
+def requests_a_turn(plan: Plan) -> int:
+    """Requests of one session's turn: each promise is read, and all but the login are written."""
+    total = 0
+    for promise in plan.promises.values():
+        total += _requests(promise.see) + (0 if promise.kind == "session" else _requests(promise.do))
+    return max(1, total)
+
+
+def _requests(steps: tuple) -> int:  # type: ignore[type-arg]
+    return sum(2 if step.submit is not None else 1 for step in steps)

@@ -1,0 +1,228 @@
+"""plan.yaml, environment and flags -> one frozen, validated plan, or a sentence that names the line."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from chaoscheck.errors import PlanError
+from chaoscheck.plan.plan import LoadedPlan, Plan
+from chaoscheck.registry import nearest
+
+PREFIX = "CHAOSCHECK_"
+OVERRIDES = {
+    "ENGINE": ("engine",),
+    "INSTANCES": ("instances",),
+    "SEED": ("seed",),
+    "IMAGE": ("target", "image"),
+    "BALANCER": ("balancer", "kind"),
+    "BALANCER_IMAGE": ("balancer", "image"),
+    "URL": ("balancer", "url"),
+    "USERS": ("traffic", "users"),
+    "RATE": ("traffic", "rate"),
+    "WORKERS": ("traffic", "workers"),
+    "ROUNDS": ("chaos", "rounds"),
+    "SHAMS": ("chaos", "shams"),
+    "AT_MOST": ("chaos", "at_most"),
+    "BASELINE": ("chaos", "baseline"),
+    "MAX_LOSS": ("evidence", "max_loss"),
+}
+"""CHAOSCHECK_<name> -> the key of the plan that it overrides."""
+
+_INTERPOLATED = ("target", "stores", "accounts")
+_ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def load_plan(path: Path, *, overrides: Mapping[tuple[str, ...], Any] | None = None,
+              environment: Mapping[str, str] | None = None) -> LoadedPlan:
+    """The plan of that file; `overrides` (key path -> value) win over the environment, which wins over the file.
+
+    Raises PlanError with `file:line`, what is wrong there, and the nearest known name.
+    """
+    environment = os.environ if environment is None else environment
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PlanError(f"can't read the plan {path}: {error.strerror}", hint="give the path of a plan.yaml") from None
+    except UnicodeDecodeError:
+        raise PlanError(f"the plan {path} is not UTF-8 text", hint="save it as UTF-8") from None
+    raw, lines = _parse(text, path)
+    for keys, value in _from_environment(environment).items():
+        _set(raw, keys, value)
+    for keys, value in (overrides or {}).items():
+        _set(raw, keys, value)
+    for section in _INTERPOLATED:
+        if section in raw:
+            raw[section] = _interpolate(raw[section], environment, f"{path.name}:{lines.get(section, 1)}")
+    return LoadedPlan(plan=_validate(raw, path, lines), path=path.resolve(), text=text, lines=lines)
+
+
+def schema() -> dict[str, Any]:
+    """The plan's JSON Schema as draft-07, which YAML editors read."""
+    made = Plan.model_json_schema(mode="validation", by_alias=True)
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "chaoscheck plan",
+            **_draft7(made)} | {"title": "chaoscheck plan"}
+
+
+def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise PlanError(f"this is not YAML: {error.problem}", place=f"{path.name}:{line}") from None
+    except yaml.YAMLError as error:
+        raise PlanError(f"this is not YAML: {error}", place=path.name) from None
+    if not isinstance(raw, dict):
+        raise PlanError("a plan is a mapping of sections", place=f"{path.name}:1", hint="it needs at least target and promises")
+    lines: dict[str, int] = {}
+    _mark(node, (), lines, path)
+    return raw, lines
+
+
+def _mark(node: yaml.Node | None, keys: tuple[str, ...], lines: dict[str, int], path: Path) -> None:
+    """Note the line of every key; a key written twice is a mistake that YAML itself lets pass."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            place = (*keys, str(key.value))
+            if ".".join(place) in lines:
+                raise PlanError(f"'{key.value}' stands twice here, first at line {lines['.'.join(place)]}",
+                                place=f"{path.name}:{key.start_mark.line + 1}")
+            lines[".".join(place)] = key.start_mark.line + 1
+            _mark(value, place, lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[".".join((*keys, str(index)))] = value.start_mark.line + 1
+            _mark(value, (*keys, str(index)), lines, path)
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    return {keys: environment[PREFIX + name] for name, keys in OVERRIDES.items() if environment.get(PREFIX + name)}
+
+
+def _set(raw: dict[str, Any], keys: tuple[str, ...], value: Any) -> None:
+    for key in keys[:-1]:
+        child = raw.setdefault(key, {})
+        if not isinstance(child, dict):
+            return
+        raw = child
+    raw[keys[-1]] = value
+    if keys == ("image",) or keys[-1] == "image":
+        raw.pop("build", None)
+
+
+def _interpolate(value: Any, environment: Mapping[str, str], place: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _interpolate(item, environment, place) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_interpolate(item, environment, place) for item in value]
+    if not isinstance(value, str):
+        return value
+
+    def fill(found: re.Match[str]) -> str:
+        name, default = found[1], found[2]
+        if name in environment:
+            return environment[name]
+        if default is not None:
+            return default
+        raise PlanError(f"${{{name}}} is not set in the environment", place=place,
+                        hint=f"export {name}=... or write ${{{name}:-default}}")
+
+    return _ENV.sub(fill, value)
+
+
+def _validate(raw: dict[str, Any], path: Path, lines: dict[str, int]) -> Plan:
+    try:
+        return Plan.model_validate(raw)
+    except ValidationError as error:
+        first = min(error.errors(), key=lambda item: _rank(item))
+        raise _as_plan_error(first, path, lines) from None
+
+
+def _rank(item: Any) -> tuple[int, int]:
+    """Unknown keys first: they are most often the reason for what else is amiss."""
+    return (0 if item["type"] == "extra_forbidden" else 1, -len(item["loc"]))
+
+
+def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
+    keys = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "literal[", "list[", "tuple["))]
+    place = _place(keys, path, lines)
+    dotted = ".".join(keys)
+    match item["type"]:
+        case "extra_forbidden":
+            known = _fields_at(Plan, keys[:-1])
+            where = f" in {'.'.join(keys[:-1])}" if len(keys) > 1 else ""
+            return PlanError(f"unknown key '{keys[-1]}'{where}", place=place, hint=nearest(keys[-1], known) if known else "")
+        case "missing":
+            where = f" in {'.'.join(keys[:-1])}" if len(keys) > 1 else ""
+            return PlanError(f"missing key '{keys[-1]}'{where}", place=_place(keys[:-1], path, lines))
+        case "value_error":
+            reason = str(item["ctx"]["error"])
+            return PlanError(f"{dotted}: {reason}" if dotted else reason, place=place)
+        case _:
+            given = repr(item["input"])
+            shown = given if len(given) <= 60 else given[:57] + "..."
+            return PlanError(f"{dotted}: {item['msg'][:1].lower()}{item['msg'][1:]}, not {shown}", place=place)
+
+
+def _place(keys: list[str], path: Path, lines: dict[str, int]) -> str:
+    for size in range(len(keys), 0, -1):
+        line = lines.get(".".join(keys[:size]))
+        if line is not None:
+            return f"{path.name}:{line}"
+    return f"{path.name}:1"
+
+
+def _fields_at(model: type[BaseModel], keys: list[str]) -> set[str]:
+    """Names of the keys allowed at that place of the plan; empty when any are."""
+    current: Any = model
+    for key in keys:
+        current = _child(current, key)
+        if current is None:
+            return set()
+    if isinstance(current, type) and issubclass(current, BaseModel):
+        return {field.alias or name for name, field in current.model_fields.items()}
+    return set()
+
+
+def _child(kind: Any, key: str) -> Any:
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        for name, field in kind.model_fields.items():
+            if key in (name, field.alias):
+                return _model_in(field.annotation)
+        return None
+    arguments = typing.get_args(kind)
+    return _model_in(arguments[-1] if typing.get_origin(kind) is dict else arguments[0]) if arguments else None
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model, dict or tuple inside Annotated and Optional."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Annotated:
+        return _model_in(typing.get_args(annotation)[0])
+    if origin in (dict, tuple, list):
+        return annotation
+    for argument in typing.get_args(annotation):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _draft7(value: Any) -> Any:
+    """Pydantic writes 2020-12; draft-07 says definitions and array items otherwise."""
+    if isinstance(value, dict):
+        renamed = {("definitions" if key == "$defs" else key): _draft7(item) for key, item in value.items()}
+        if "prefixItems" in renamed:
+            renamed["items"] = renamed.pop("prefixItems")
+        return renamed
+    if isinstance(value, list):
+        return [_draft7(item) for item in value]
+    return value.replace("#/$defs/", "#/definitions/") if isinstance(value, str) else value

@@ -1,0 +1,55 @@
+"""report.html: one file that needs nothing but a browser; no script, no request, readable on paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from chaoscheck.model.events import Event
+from chaoscheck.model.verdict import Result
+from chaoscheck.reporting import units
+from chaoscheck.reporting.base import REPORTERS
+from chaoscheck.reporting.page import page
+from chaoscheck.reporting.text import visible
+
+_LONGEST = 20_000
+"""Characters of one text; an answer of 10 MB must not become the page."""
+
+
+@REPORTERS.add("html")
+class HtmlReporter:
+    """Renders the page. Whatever a service answered is text in it: escaped, its control characters made visible."""
+
+    name: ClassVar[str] = "html"
+    file: ClassVar[str] = "report.html"
+
+    def write(self, result: Result, events: list[Event], folder: Path) -> Path:
+        path = folder / self.file
+        path.write_text(html(result, events, folder), encoding="utf-8")
+        return path
+
+
+def html(result: Result, events: list[Event], folder: Path) -> str:
+    """The whole page."""
+    shown = page(result, events, folder)
+    return _environment().get_template("report.html.j2").render({name: getattr(shown, name) for name in shown.__slots__})
+
+
+def _environment() -> Environment:
+    made = Environment(loader=PackageLoader("chaoscheck.reporting", "assets"), autoescape=select_autoescape(default=True),
+                       undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_safe)
+    for measure in (units.clock, units.span, units.millis, units.between, units.percent, units.count, units.plural):
+        made.filters[measure.__name__] = measure
+    made.globals["style"] = Markup((Path(__file__).parent / "assets" / "report.css").read_text(encoding="utf-8"))
+    return made
+
+
+def _safe(value: Any) -> Any:
+    """Every text on its way into the page; what templates themselves made is left as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    cut = value if len(value) <= _LONGEST else f"{value[:_LONGEST]} … ({len(value) - _LONGEST:,} characters more)"
+    return visible(cut)

@@ -1,0 +1,280 @@
+"""Does one action of one promise: its requests in order, each recorded before it is sent, the last one judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import NamedTuple
+
+from chaoscheck.model.clock import Clock
+from chaoscheck.model.ops import Op, Outcome
+from chaoscheck.model.wire import BALANCER_HEADER, INSTANCE_HEADER
+from chaoscheck.plan.plan import Target
+from chaoscheck.plan.steps import Promise
+from chaoscheck.steps.base import Transport, Trouble, Wire
+from chaoscheck.steps.calls import Call, Done, Journal, Router
+from chaoscheck.steps.classify import Seen, classify
+from chaoscheck.steps.client import Client
+from chaoscheck.steps.forms import NoForm, encode, find_form
+from chaoscheck.steps.mask import Masker, looks_secret
+from chaoscheck.steps.prepared import PreparedPromise, PreparedStep, Verdict, prepare
+from chaoscheck.steps.read import Page
+from chaoscheck.steps.render import CompiledStep, Origin
+
+WRONG_USER = "wrong user"
+_OPEN_NAMES = frozenset({"user", "value", "obj", "session"})
+
+
+class Exchange(NamedTuple):
+    """One attempt as it may be shown: secrets are masked in all of it."""
+
+    op: Op
+    wire: Wire
+    headers: tuple[tuple[str, str], ...]
+    text: str
+    taken: Mapping[str, str]
+
+
+class _Walk:
+    """One action under way: who does it, what it knows, where its requests go."""
+
+    __slots__ = ("actor", "call", "client", "guest", "intended_ns", "names", "promise", "router", "taken")
+
+    def __init__(self, call: Call, client: Client, router: Router, promise: PreparedPromise) -> None:
+        self.call = call
+        self.client = self.actor = client
+        self.router = router
+        self.promise = promise
+        self.guest: Client | None = None
+        self.intended_ns = call.intended_ns
+        self.taken: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+
+
+class Performer:
+    """Performs actions for any number of clients, one at a time each.
+
+    `origin` is the URL that clients believe they opened. `rids` makes a new request id at each call. `secrets` are masked
+    in what is recorded. `gone_by_expect` holds the promises whose `see` the controls saw unmet where it had to be.
+    `other_user` finds another run user's name in a text. `watch` is told of every attempt. A request is given to `Router.pick` once an
+    attempt, in the order in which they are sent; attempt 0 begins a new request.
+    """
+
+    def __init__(
+        self, promises: Mapping[str, Promise], target: Target, origin: str, transport: Transport, journal: Journal, clock: Clock,
+        rids: Callable[[], str], secrets: Iterable[str] = (), *, timeout_s: float = 10.0, gone_by_expect: Container[str] = frozenset(),
+        other_user: Callable[[str], str | None] | None = None, watch: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        origin = target.public_url or origin
+        self.origin = Origin(url=origin, forwarded=origin.partition(":")[0] if target.public_url else "", extra=target.headers)
+        self.masker = Masker(secrets)
+        self._promises = prepare(promises, self.origin, timeout_s)
+        self._session_names = frozenset[str]().union(*(each.takes for each in self._promises.values() if each.is_session))
+        self._transport = transport
+        self._journal = journal
+        self._clock = clock
+        self._rids = rids
+        self._gone_by_expect = gone_by_expect
+        self._other_user = other_user
+        self._watch = watch
+
+    def perform(self, call: Call, client: Client, router: Router) -> Done:
+        """Run the action's steps; stop at the first that prepares and doesn't meet its `expect`."""
+        promise = self._promises[call.promise]
+        steps = promise.action(call.action)
+        walk = _Walk(call, client, router, promise)
+        last = steps[-1]
+        for step in steps:
+            self._enter(walk, step)
+            op, reached = self._submit(walk, step, step is last) if step.is_submit else self._plain(walk, step, step is last)
+            if op.outcome != Outcome.OK.value:
+                break
+        if reached:
+            self._remember(walk, op)
+        return Done(op=op, reached=reached, taken=walk.taken)
+
+    def _enter(self, walk: _Walk, step: PreparedStep) -> None:
+        call, client = walk.call, walk.client
+        if step.is_guest:
+            walk.guest = walk.guest or self._guest(client)
+        walk.actor = walk.guest if step.is_guest and walk.guest is not None else client
+        own = client.objects.get((call.promise, call.obj)) if client.objects else None
+        walk.names = {**walk.actor.names, **(own or {}), **walk.taken, "value": call.value, "obj": call.obj, "session": client.session}
+
+    def _guest(self, client: Client) -> Client:
+        guest = client.guest()
+        for name in self._session_names:
+            guest.names.pop(name, None)
+        guest.logged_in = False
+        return guest
+
+    def _plain(self, walk: _Walk, step: PreparedStep, judged: bool) -> tuple[Op, bool]:
+        compiled = _compiled(step, walk.actor)
+
+        def make(rid: str) -> Wire:
+            return compiled.wire(walk.names, walk.actor.jar, rid)
+
+        op, _ = self._request(walk, step, make, judged)
+        return op, judged
+
+    def _submit(self, walk: _Walk, step: PreparedStep, judged: bool) -> tuple[Op, bool]:
+        compiled = _compiled(step, walk.actor)
+        typed = compiled.fields(walk.names)
+        posts: list[Callable[[str], Wire]] = []
+
+        def fetch(rid: str) -> Wire:
+            return compiled.wire(walk.names, walk.actor.jar, rid)
+
+        def check(page: Page) -> str:
+            url = self.origin.url + compiled.path(walk.names)
+            try:
+                form = find_form(page, url, typed)
+            except NoForm as error:
+                return str(error)
+            posts.append(lambda rid: _post(compiled, walk, encode(form, typed, "chaoscheck-" + rid), form.method, url, rid))
+            return ""
+
+        op, _ = self._request(walk, step, fetch, False, check)
+        if not posts:
+            return op, False
+        op, _ = self._request(walk, step, posts[0], judged)
+        return op, judged
+
+    def _request(
+        self, walk: _Walk, step: PreparedStep, make: Callable[[str], Wire], judged: bool, check: Callable[[Page], str] | None = None
+    ) -> tuple[Op, Page]:
+        """Attempts until one was sent or nobody else can take it; the last one's op and answer."""
+        attempt = 0
+        while True:
+            rid = self._rids()
+            via, address = walk.router.pick(attempt)
+            wire = make(rid)
+            sent_ns = self._clock.now_ns()
+            self._journal.invoke(_op(walk, rid, attempt, via, judged, sent_ns))
+            answer = self._transport.send(address, wire, fresh=walk.call.fresh)
+            if answer.headers and (cookies := answer.header_all("set-cookie")):
+                walk.actor.jar.absorb(wire.path, cookies)
+            page = Page(answer, walk.actor.jar)
+            op = self._judged(walk, step, page, _op(walk, rid, attempt, via, judged, sent_ns), check)
+            self._journal.done(op)
+            if self._watch is not None:
+                self._watch(self._exchange(walk, op, wire, page))
+            attempt += 1
+            if answer.sent or not walk.router.another(attempt):
+                walk.intended_ns = op.done_ns
+                return op, page
+
+    def _judged(self, walk: _Walk, step: PreparedStep, page: Page, op: Op, check: Callable[[Page], str] | None) -> Op:
+        answer = page.answer
+        if check is None:
+            verdict = step.judge(page, walk.names)
+        else:
+            verdict = _form_verdict(page, check)
+        if verdict.meets:
+            walk.taken |= verdict.takes
+        outcome, why = self._outcome(walk, step, page, verdict, op.is_write)
+        seen = self._seen(walk, verdict) if outcome is Outcome.OK and not op.is_write else ""
+        error = ""
+        if outcome is not Outcome.OK:
+            error = self.masker.text(f"{why}: {verdict.unmet}" if verdict.unmet else why, self._secrets(walk))
+            other = self._someone_else(walk, step, page, verdict, op)
+            if other is not None:
+                outcome, error, seen = Outcome.GONE, WRONG_USER, other
+        excerpt = "" if outcome is Outcome.OK else self.masker.excerpt(answer, _text(page), self._secrets(walk))
+        via = op.via
+        return Op(
+            *op[:13], answer.done_ns, outcome.value, answer.status, error,
+            answer.header(INSTANCE_HEADER) if via == "lb" else via, seen, excerpt,
+        )
+
+    def _outcome(self, walk: _Walk, step: PreparedStep, page: Page, verdict: Verdict, is_write: bool) -> tuple[Outcome, str]:
+        if verdict.meets and page.answer.status < 400:
+            return Outcome.OK, ""
+        answer = page.answer
+        outcome, row = classify(
+            Seen(
+                status=answer.status, trouble=answer.trouble, sent=answer.sent, meets=verdict.meets, refused=verdict.refused,
+                gone=verdict.gone, gone_said=step.gone_said, to_login=verdict.to_login,
+                not_forwarded=answer.status == 503 and answer.header(BALANCER_HEADER).lower() == "none",
+                can_be_gone=walk.call.promise in self._gone_by_expect,
+            ),
+            is_write=is_write,
+        )
+        return outcome, answer.trouble.value or row.name
+
+    def _seen(self, walk: _Walk, verdict: Verdict) -> str:
+        if verdict.read is None and walk.promise.is_session:
+            return walk.names.get("user", "")
+        return verdict.read or ""
+
+    def _someone_else(self, walk: _Walk, step: PreparedStep, page: Page, verdict: Verdict, op: Op) -> str | None:
+        """The other user whom this answer takes the client for, if the same words hold of that one."""
+        if self._other_user is None or not walk.promise.is_session or op.is_write or not op.judged or not page.complete:
+            return None
+        other = self._other_user(verdict.read if verdict.read is not None else page.text)
+        if other is None or other == walk.names.get("user"):
+            return None
+        return other if step.expect.holds(page, {**walk.names, "user": other}, verdict.read) else None
+
+    def _remember(self, walk: _Walk, op: Op) -> None:
+        call, client = walk.call, walk.client
+        if walk.taken and op.outcome == Outcome.OK.value:
+            client.names |= walk.taken
+            if call.action == "do" and not walk.promise.is_session:
+                # A client that makes many objects must see each by the names that this one gave.
+                client.objects[call.promise, call.obj] = dict(walk.taken)
+        if walk.promise.is_session:
+            if call.action == "do" and op.outcome == Outcome.OK.value:
+                client.logged_in = True
+            elif call.action == "undo" and op.outcome != Outcome.FAIL.value:
+                client.logged_in = False
+
+    def _secrets(self, walk: _Walk) -> list[str]:
+        named = [text for name, text in walk.names.items() if name not in _OPEN_NAMES and (name == "password" or looks_secret(text))]
+        session = [walk.names[name] for name in self._session_names if name in walk.names]
+        return [*walk.actor.jar.values(), *walk.taken.values(), *named, *session]
+
+    def _exchange(self, walk: _Walk, op: Op, wire: Wire, page: Page) -> Exchange:
+        also = self._secrets(walk)
+        masker = self.masker
+        return Exchange(
+            op=op, wire=masker.wire(wire, also), headers=masker.headers(page.answer.headers), text=masker.text(_text(page), also),
+            taken={name: masker.text(text, [text] if looks_secret(text) else ()) for name, text in walk.taken.items()},
+        )
+
+
+def _compiled(step: PreparedStep, actor: Client) -> CompiledStep:
+    return step.logged_in if actor.logged_in else step.plain
+
+
+def _op(walk: _Walk, rid: str, attempt: int, via: str, judged: bool, sent_ns: int) -> Op:
+    call = walk.call
+    outcome = Outcome.DROPPED if call.action == "see" else Outcome.UNKNOWN
+    return Op(
+        rid, walk.client.session, call.promise, call.action, call.obj, call.seq, attempt, call.value, call.lane.value, via, judged,
+        walk.intended_ns, sent_ns, -1, outcome.value, 0, "", "", "", "",
+    )
+
+
+def _form_verdict(page: Page, check: Callable[[Page], str]) -> Verdict:
+    verdict = Verdict()
+    if page.complete:
+        status = page.answer.status
+        verdict.unmet = check(page) if 200 <= status < 300 else f"status {status}, expected the page of a form"
+        verdict.meets = not verdict.unmet
+    return verdict
+
+
+def _post(compiled: CompiledStep, walk: _Walk, encoded: tuple[str, bytes, str], method: str, page_url: str, rid: str) -> Wire:
+    """The request that submits a form: the step's headers, and those that a browser adds to a form's post."""
+    path, body, content_type = encoded
+    replaced = {"content-type", "origin", "referer"}
+    headers = [pair for pair in compiled.headers(walk.names, walk.actor.jar, path, rid) if pair[0].lower() not in replaced]
+    headers.append(("Referer", page_url))
+    if method == "POST":
+        headers += [("Origin", compiled.origin.url), ("Content-Type", content_type)]
+    return Wire(method, path, tuple(headers), body, compiled.timeout_s)
+
+
+def _text(page: Page) -> str:
+    return page.text if page.answer.trouble is not Trouble.GARBAGE else ""
+

@@ -1,0 +1,1 @@
+"""Carriers of attempts, behind one contract."""

@@ -1,0 +1,184 @@
+"""The controller's transport: `requests`, one attempt a call, told exactly what went wrong."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import threading
+import time
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
+
+from chaoscheck.model.clock import Clock
+from chaoscheck.model.places import Address
+from chaoscheck.steps.base import Answer, Trouble, Wire
+
+BODY_LIMIT = 10_000_000  # bytes; a longer body is CUT
+_INTERIM_LIMIT = 16
+_CHUNK = 65_536
+
+
+class _Attempt(threading.local):
+    """The attempt that this thread makes now."""
+
+    deadline_s: float = 0.0
+    sent: bool = False
+
+    def left_s(self) -> float:
+        left = self.deadline_s - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the attempt's time is over")
+        return left
+
+
+_attempt = _Attempt()
+
+
+class _Socket(socket.socket):
+    """A socket whose every wait ends at the attempt's deadline, and which remembers that a byte may have left."""
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        self.settimeout(_attempt.left_s())
+        _attempt.sent = True
+        super().sendall(data, flags)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        self.settimeout(_attempt.left_s())
+        return super().recv_into(buffer, nbytes, flags)
+
+
+class _Response(http.client.HTTPResponse):
+    """Skips every interim (1xx) answer; the standard library skips 100 only and takes the rest for the final one."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        for _ in range(_INTERIM_LIMIT):
+            version, status, reason = super()._read_status()  # type: ignore[misc]
+            if status >= 200 or status in (100, 101):
+                return version, status, reason
+            while self.fp.readline(_CHUNK) not in (b"\r\n", b"\n", b""):
+                pass
+        raise http.client.BadStatusLine("too many interim answers")
+
+
+class _Connection(HTTPConnection):
+    response_class = _Response
+
+    def _new_conn(self) -> socket.socket:
+        # The deadline bounds connecting as well: several addresses of one name share it.
+        self.timeout = _attempt.left_s()
+        return _Socket(fileno=super()._new_conn().detach())
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **more: Any) -> None:
+        super().init_poolmanager(connections, maxsize, block, **more)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool}
+
+
+class RequestsTransport:
+    """`requests`' own adapter without what surrounds it: no redirects, cookies, proxies, retries. Any number of threads.
+
+    A body over 10 MB is CUT. The time limit is of the whole attempt, connecting and reading included.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._adapter = _Adapter(max_retries=0)
+
+    def send(self, address: Address, wire: Wire, *, fresh: bool = False) -> Answer:
+        adapter = _Adapter(max_retries=0) if fresh else self._adapter
+        started = time.monotonic()
+        _attempt.deadline_s, _attempt.sent = started + wire.timeout_s, False
+        sent_ns = self._clock.now_ns()
+        try:
+            status, headers, body, trouble = self._exchange(adapter, address, wire)
+        finally:
+            if fresh:
+                adapter.close()
+        return Answer(status, headers, body, trouble, _attempt.sent, sent_ns, self._clock.now_ns())
+
+    def close(self) -> None:
+        self._adapter.close()
+
+    def _exchange(
+        self, adapter: _Adapter, address: Address, wire: Wire
+    ) -> tuple[int, tuple[tuple[str, str], ...], bytes, Trouble]:
+        try:
+            response = adapter.send(_request(address, wire), stream=True, timeout=wire.timeout_s)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            return 0, (), b"", _trouble(error)
+        raw = response.raw
+        body, trouble = _body(raw)
+        if trouble is Trouble.NONE:
+            raw.release_conn()
+        else:
+            raw.close()
+        return raw.status, tuple(raw.headers.iteritems()), body, trouble
+
+
+def _request(address: Address, wire: Wire) -> requests.PreparedRequest:
+    request = requests.PreparedRequest()
+    request.method = wire.method
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    request.url = f"http://{host}:{address.port}{wire.path}"
+    request.headers = CaseInsensitiveDict(wire.headers)
+    request.body = wire.body or None
+    if wire.body or wire.method in ("POST", "PUT", "PATCH"):
+        request.headers["Content-Length"] = str(len(wire.body))
+    request.hooks = {"response": []}
+    return request
+
+
+def _body(raw: Any) -> tuple[bytes, Trouble]:
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while chunk := raw.read1(_CHUNK, decode_content=False) if hasattr(raw, "read1") else raw.read(_CHUNK, decode_content=False):
+            parts.append(chunk)
+            size += len(chunk)
+            if size > BODY_LIMIT:
+                return b"".join(parts)[:BODY_LIMIT], Trouble.CUT
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+        return b"".join(parts), Trouble.TIMEOUT if _caused_by(error, TimeoutError, urllib3.exceptions.TimeoutError) else Trouble.CUT
+    return b"".join(parts), Trouble.NONE
+
+
+def _trouble(error: BaseException) -> Trouble:
+    """Why there is no status. What was sent is `_attempt.sent`'s to say."""
+    if not _attempt.sent:
+        if _caused_by(error, TimeoutError, urllib3.exceptions.TimeoutError):
+            return Trouble.CONNECT_TIMEOUT
+        return Trouble.REFUSED if _caused_by(error, ConnectionRefusedError) else Trouble.UNREACHABLE
+    if _caused_by(error, TimeoutError, urllib3.exceptions.TimeoutError):
+        return Trouble.TIMEOUT
+    # RemoteDisconnected is a BadStatusLine and a ConnectionResetError as well: it goes first.
+    if _caused_by(error, http.client.RemoteDisconnected):
+        return Trouble.CLOSED
+    if _caused_by(error, ConnectionResetError, BrokenPipeError, ConnectionAbortedError):
+        return Trouble.RESET
+    return Trouble.GARBAGE
+
+
+def _caused_by(error: BaseException, *kinds: type[BaseException]) -> bool:
+    """Whether `error` is of one of these, or wraps one; libraries wrap by cause, context, argument or attribute."""
+    queue: list[object] = [error]
+    known: set[int] = set()
+    while queue:
+        item = queue.pop()
+        if not isinstance(item, BaseException) or id(item) in known:
+            continue
+        known.add(id(item))
+        if isinstance(item, kinds):
+            return True
+        queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
+    return False

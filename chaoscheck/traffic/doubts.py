@@ -1,0 +1,102 @@
+"""A read that contradicts what is certain: asked again through every instance, until they agree or time is up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from chaoscheck.model.clock import NS, wait_s
+from chaoscheck.model.ops import Lane, Op, Outcome
+from chaoscheck.steps.calls import Router
+from chaoscheck.steps.client import Client
+from chaoscheck.traffic.base import Confirmed
+from chaoscheck.traffic.session import Session, Stage
+
+LIMIT_S = 1.5
+"""So long a promise may take to come true again and still be called late instead of lost."""
+FIRST_PAUSE_S = 0.03
+DETAILED = 20
+"""Doubts of one sort in one phase that are confirmed; the others stay open, and the judge matches them with these."""
+READ_TRIES = 4
+READ_PAUSE_S = 0.2
+
+
+class Wide(Stage, Protocol):
+    """A stage that knows the instances."""
+
+    worker: str
+    phase: str
+
+    def routes(self) -> list[tuple[str, Router]]:
+        """Every instance that should be serving, dialled directly; the entry where none is known."""
+        ...
+
+    def say(self, confirmed: Confirmed) -> None: ...
+
+
+class Doubts:
+    """Confirms, and counts how many it did of each sort."""
+
+    def __init__(self, stage: Wide) -> None:
+        self._stage = stage
+        self._made: dict[tuple[str, str, str], int] = {}
+
+    def confirm(self, session: Session, read: Op, client: Client) -> None:
+        """Re-read with copies of the jar as it was before the contradicting read; the session waits meanwhile."""
+        sort = (read.promise, read.outcome, self._stage.phase)
+        self._made[sort] = self._made.get(sort, 0) + 1
+        if self._made[sort] > DETAILED:
+            return
+        self._ask_everyone(session, read, client)
+        self._tell(session, read)
+
+    def _ask_everyone(self, session: Session, read: Op, client: Client) -> None:
+        stage = self._stage
+        checker = stage.checkers[read.promise]
+        give_up_ns = stage.clock.now_ns() + int(LIMIT_S * NS)
+        pause_s = FIRST_PAUSE_S
+        while True:
+            for _, router in stage.routes():
+                call = session.call(read.promise, "see", read.obj, read.value, Lane.CONFIRM, stage.clock.now_ns())
+                stage.perform(client.copy(), call, router)
+            if checker.healed(session.id, read.obj) or stage.clock.now_ns() >= give_up_ns:
+                return
+            wait_s(stage.clock, pause_s)
+            pause_s *= 2
+
+    def _tell(self, session: Session, read: Op) -> None:
+        found = [anomaly for anomaly in self._stage.checkers[read.promise].tally().anomalies
+                 if anomaly.read.rid == read.rid and anomaly.confirmed]
+        for anomaly in found:
+            self._stage.say(Confirmed(worker=self._stage.worker, promise=read.promise, anomaly=anomaly.name,
+                                      session=session.id, obj=read.obj))
+
+
+def read_all(stage: Wide, session: Session, count: Callable[[str, bool], None]) -> None:
+    """Read every object of the session through every instance, with copies of its jar; `count(promise, answered)` each."""
+    for hand in session.hands:
+        for obj in hand.certain():
+            for name in [name for name, _ in stage.routes()]:
+                _read_through(stage, session, hand.promise, obj, name, count)
+
+
+def _read_through(stage: Wide, session: Session, promise: str, obj: str, name: str,
+                  count: Callable[[str, bool], None]) -> None:
+    """Ask that instance until it answers; one that is no longer meant to serve owes no answer."""
+    value = stage.checkers[promise].value_of(session.id, obj)
+    for attempt in range(READ_TRIES):
+        router = dict(stage.routes()).get(name)
+        if router is None:
+            return
+        client = session.client.copy()
+        call = session.call(promise, "see", obj, value, Lane.FINAL, stage.clock.now_ns())
+        done = stage.perform(session.client.copy(), call, router)
+        doubt = stage.doubt_of(session.id)
+        if doubt is not None:
+            stage.doubted(session, doubt, client)
+        if done.op.outcome != Outcome.DROPPED:
+            count(promise, True)
+            return
+        if attempt < READ_TRIES - 1:
+            wait_s(stage.clock, READ_PAUSE_S)
+    count(promise, False)

@@ -1,0 +1,90 @@
+"""Where a session's next attempt goes: through the balancer, straight at one instance, or wherever the client picks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import count
+
+from chaoscheck.errors import TrafficTrouble
+from chaoscheck.model.places import Address
+from chaoscheck.steps.calls import Router
+
+BALANCER = "lb"
+
+
+class ViaBalancer:
+    """Everything goes to the entry; what happens there is the balancer's to decide, so nothing is sent again."""
+
+    def __init__(self, entry: Address) -> None:
+        self._chosen = (BALANCER, entry)
+
+    def pick(self, attempt: int) -> tuple[str, Address]:
+        return self._chosen
+
+    def another(self, attempt: int) -> bool:
+        return False
+
+
+class Straight:
+    """One instance, dialled directly, and no other."""
+
+    def __init__(self, name: str, address: Address) -> None:
+        self._chosen = (name, address)
+
+    def pick(self, attempt: int) -> tuple[str, Address]:
+        return self._chosen
+
+    def another(self, attempt: int) -> bool:
+        return False
+
+
+class RoundRobin:
+    """The client picks, one instance after another; where certainly nothing was sent it tries the next."""
+
+    def __init__(self, instances: Callable[[], Mapping[str, Address]]) -> None:
+        self._instances = instances
+        self._turns = count()
+
+    def pick(self, attempt: int) -> tuple[str, Address]:
+        names = _serving(self._instances())
+        return names[next(self._turns) % len(names)]
+
+    def another(self, attempt: int) -> bool:
+        return attempt < len(self._instances())
+
+
+class NeverSame:
+    """The client picks, never the instance that it dialled last while there is another. One of these a session."""
+
+    def __init__(self, instances: Callable[[], Mapping[str, Address]], draw: Callable[[], float]) -> None:
+        self._instances = instances
+        self._draw = draw
+        self._last = ""
+
+    def pick(self, attempt: int) -> tuple[str, Address]:
+        names = _serving(self._instances())
+        others = [chosen for chosen in names if chosen[0] != self._last] or names
+        chosen = others[int(self._draw() * len(others))]
+        self._last = chosen[0]
+        return chosen
+
+    def another(self, attempt: int) -> bool:
+        return attempt < len(self._instances())
+
+
+def _serving(instances: Mapping[str, Address]) -> list[tuple[str, Address]]:
+    if not instances:
+        raise TrafficTrouble("a client had to pick an instance, and none is known to serve")
+    return list(instances.items())
+
+
+def routers(entry: Address | None, pick: str, instances: Callable[[], Mapping[str, Address]],
+            ) -> Callable[[Callable[[], float]], Router]:
+    """How a new session gets its router (given its stream of numbers). `entry` None: the client picks by `pick`."""
+    if entry is not None:
+        shared: Router = ViaBalancer(entry)
+        return lambda draw: shared
+    if pick == "never-same":
+        return lambda draw: NeverSame(instances, draw)
+    shared = RoundRobin(instances)
+    return lambda draw: shared

@@ -1,0 +1,244 @@
+"""One user: logs in, takes its turns on schedule, doubts what contradicts, and has all it made read once more at the end."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from chaoscheck.checkers.base import PromiseChecker
+from chaoscheck.model.clock import NS, Clock
+from chaoscheck.model.ops import Lane, Op, Outcome
+from chaoscheck.promises.base import Kind
+from chaoscheck.steps.calls import Call, Done, Router
+from chaoscheck.steps.client import Client
+from chaoscheck.traffic.arrivals import PAUSE_S, around_ns, exponential_ns
+
+EARLY_S = 0.3
+"""A session whose objects are still unread after a death comes back so soon."""
+
+
+class Stage(Protocol):
+    """What a session needs of its surroundings."""
+
+    clock: Clock
+    checkers: Mapping[str, PromiseChecker]
+    loading: bool
+    turn_s: float
+
+    def perform(self, client: Client, call: Call, router: Router) -> Done: ...
+
+    def spawn(self, task: Callable[[], None]) -> object: ...
+
+    def lagged(self, lag_ns: int) -> None:
+        """The generator itself was late by that much."""
+        ...
+
+    def doubt_of(self, session: str) -> Op | None:
+        """The read of that session, since the last call, that contradicts what is certain."""
+        ...
+
+    def doubted(self, session: Session, read: Op, client: Client) -> None:
+        """Read it again through every instance; `client` is as it was before that read."""
+        ...
+
+
+class Session:
+    """One client with one jar, its stream of numbers and its schedule. Only one greenlet at a time acts for it."""
+
+    __slots__ = ("_due_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands", "id", "lane", "login", "next_ns",
+                 "parting", "prefix", "router", "until_ns")
+
+    def __init__(self, stage: Stage, client: Client, kinds: Iterable[tuple[str, Kind]], *, run: str, router: Router,
+                 rng: random.Random, lane: Lane, login: str | None, begin_ns: int) -> None:
+        self._stage = stage
+        self._rng = rng
+        self._seq = 0
+        self._values = 0
+        self._due_ns = begin_ns
+        self.id = client.session
+        self.prefix = f"{run}.{client.session}"
+        self.client = client
+        self.router = router
+        self.lane = lane
+        self.login = login
+        self.busy = False
+        self.parting = False
+        self.next_ns = begin_ns
+        self.until_ns = begin_ns
+        self.hands = [SessionHand(self, promise, kind, stage.checkers[promise]) for promise, kind in kinds]
+
+    # The whole life.
+
+    def live(self, until_ns: int) -> str:
+        """Log in, take turns until then (or the load's end), leave. Returns why it ended; "" when the load ended first."""
+        self.until_ns = until_ns
+        if not self.begin():
+            return "login failed" if self._stage.loading else ""
+        self.next_ns += int(self._rng.random() * self._stage.turn_s * NS)
+        return self.turns()
+
+    def begin(self) -> bool:
+        """Start every kind, the login first. False when the user could not log in."""
+        self.busy = True
+        try:
+            for hand in self.hands:
+                hand.kind.begin(hand)
+                if hand.promise == self.login and not self.client.logged_in:
+                    return False
+            return True
+        finally:
+            self.busy = False
+
+    def turns(self) -> str:
+        """Take turns on schedule until the session's time is up, then depart."""
+        while self._await_turn():
+            if self.next_ns >= self.until_ns:
+                self.depart()
+                return "departed"
+            self.turn()
+        return ""
+
+    def turn(self) -> None:
+        """One turn: every promise once, in a drawn order, those with something to read back first."""
+        self.busy = True
+        try:
+            self._due_ns = self.next_ns
+            order = self._rng.sample(self.hands, len(self.hands))
+            order.sort(key=lambda hand: not hand.exposed())
+            for hand in order:
+                if self.alive():
+                    hand.kind.turn(hand)
+            self._schedule()
+        finally:
+            self.busy = False
+
+    def depart(self) -> None:
+        """Every object is read through every instance, then the user leaves (logs out, if the plan can)."""
+        self.busy = True
+        try:
+            self.parting = True
+            self._stage.read_all(self)  # type: ignore[attr-defined]
+            for hand in reversed(self.hands):
+                hand.kind.end(hand)
+        finally:
+            self.busy = False
+
+    def hurry(self, at_ns: int) -> None:
+        """Take the next turn at that time already, because a death exposed what this session holds."""
+        if at_ns >= self.next_ns or self.busy:
+            return
+        self.next_ns = at_ns
+        self._stage.spawn(self._early)
+
+    def alive(self) -> bool:
+        return self._stage.loading or self.parting
+
+    def exposed(self) -> bool:
+        return any(hand.exposed() for hand in self.hands)
+
+    # Operations.
+
+    def operate(self, promise: str, action: str, obj: str, value: str) -> Done:
+        """One operation at the session's pace, judged when this returns."""
+        stage = self._stage
+        due_ns = self._due_ns
+        stage.clock.wait_until_ns(due_ns)
+        if self.lane is Lane.USER:
+            stage.lagged(stage.clock.now_ns() - due_ns)
+        before = self.client.copy() if action == "see" else None
+        done = stage.perform(self.client, self.call(promise, action, obj, value, self.lane, due_ns), self.router)
+        if promise == self.login:
+            self._note_login(done)
+        doubt = stage.doubt_of(self.id)
+        if doubt is not None and before is not None:
+            stage.doubted(self, doubt, before)
+        self._due_ns = stage.clock.now_ns()
+        if self.lane is Lane.USER and not self.parting:
+            self._due_ns += exponential_ns(self._rng.random(), PAUSE_S)
+        return done
+
+    def call(self, promise: str, action: str, obj: str, value: str, lane: Lane, intended_ns: int) -> Call:
+        """The session's next call."""
+        self._seq += 1
+        return Call(promise=promise, action=action, obj=obj, value=value, seq=self._seq, lane=lane, intended_ns=intended_ns)
+
+    def new_value(self) -> str:
+        self._values += 1
+        return f"{self.prefix}.{self._values}"
+
+    def draw(self) -> float:
+        return self._rng.random()
+
+    # Schedule.
+
+    def _await_turn(self) -> bool:
+        """Wait for the next turn; False when the load ended before it."""
+        clock = self._stage.clock
+        while True:
+            at_ns = self.next_ns
+            clock.wait_until_ns(at_ns)
+            while self.busy:
+                clock.wait_until_ns(clock.now_ns() + NS // 100)
+            if not self._stage.loading:
+                return False
+            if self.next_ns <= clock.now_ns():
+                return True
+
+    def _early(self) -> None:
+        at_ns = self.next_ns
+        self._stage.clock.wait_until_ns(at_ns)
+        if not self.busy and self.next_ns == at_ns and self._stage.loading:
+            self.turn()
+
+    def _schedule(self) -> None:
+        self.next_ns += around_ns(self._rng.random(), self._stage.turn_s)
+        if self.exposed():
+            soon = self._stage.clock.now_ns() + around_ns(self._rng.random(), EARLY_S)
+            self.next_ns = min(self.next_ns, soon)
+
+    def _note_login(self, done: Done) -> None:
+        if done.op.action == "undo" or done.op.outcome == Outcome.GONE:
+            self.client.logged_in = False
+        elif done.reached and done.op.outcome == Outcome.OK:
+            self.client.logged_in = True
+
+
+class SessionHand:
+    """What one promise's kind may do with the session (a `Hand`)."""
+
+    __slots__ = ("_session", "checker", "kind", "promise")
+
+    def __init__(self, session: Session, promise: str, kind: Kind, checker: PromiseChecker) -> None:
+        self._session = session
+        self.promise = promise
+        self.kind = kind
+        self.checker = checker
+
+    def do(self, obj: str, value: str) -> Done:
+        return self._session.operate(self.promise, "do", obj, value)
+
+    def see(self, obj: str, value: str) -> Done:
+        """An empty `value` is the newest certain one."""
+        return self._session.operate(self.promise, "see", obj, value or self.checker.value_of(self._session.id, obj))
+
+    def undo(self, obj: str, value: str) -> Done:
+        return self._session.operate(self.promise, "undo", obj, value or self.checker.value_of(self._session.id, obj))
+
+    def new_value(self) -> str:
+        return self._session.new_value()
+
+    def certain(self) -> list[str]:
+        return self.checker.certain(self._session.id)
+
+    def exposed(self) -> list[str]:
+        return self.checker.exposed(self._session.id)
+
+    def draw(self) -> float:
+        return self._session.draw()
+
+    def alive(self) -> bool:
+        return self._session.alive()
+
+
+Kinds = Sequence[tuple[str, Kind]]

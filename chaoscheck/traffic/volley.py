@@ -1,0 +1,156 @@
+"""Writes aimed straight at the instance that is about to die, so that its last acknowledgements are put to the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from chaoscheck.model.clock import NS, Clock
+from chaoscheck.model.ops import Lane, Outcome
+from chaoscheck.model.places import Address
+from chaoscheck.steps.base import Trouble
+from chaoscheck.steps.calls import Done, Router
+from chaoscheck.traffic.base import Message, Volley, VolleyOver, VolleyReady
+from chaoscheck.traffic.routes import Straight
+from chaoscheck.traffic.session import Session, SessionHand
+
+READY_S = 4.0
+"""So long the sessions of a volley may take to log in and write once; then it begins with those that did."""
+TURNS_AFTER = 2
+BURST = "burst"
+
+_NOT_SENT = frozenset({Trouble.REFUSED.value, Trouble.UNREACHABLE.value, Trouble.CONNECT_TIMEOUT.value})
+
+
+class Field(Protocol):
+    """What a volley needs of the worker."""
+
+    worker: str
+    clock: Clock
+    turn_s: float
+    loading: bool
+    instances: dict[str, Address]
+    dead: set[str]
+
+    def open_session(self, lane: Lane, router: Router) -> Session | None: ...
+
+    def close_session(self, session: Session, why: str) -> None: ...
+
+    def user_router(self, session: Session) -> Router: ...
+
+    def spawn(self, task: Callable[[], None]) -> object: ...
+
+    def send(self, message: Message) -> None: ...
+
+
+class Aim:
+    """One volley under way."""
+
+    def __init__(self, field: Field, volley: Volley) -> None:
+        self._field = field
+        self._volley = volley
+        self._waiting = volley.clients
+        self._running = volley.clients
+        self._ready = 0
+        self._begun = False
+        self._acked = 0
+
+    def begin(self) -> None:
+        """Start all clients; VolleyReady and VolleyOver follow, with nobody aboard if the victim isn't known."""
+        if self._volley.victim not in self._field.instances or not self._volley.clients:
+            self._say_ready()
+            self._say_over()
+            return
+        for index in range(self._volley.clients):
+            self._field.spawn(lambda index=index: self._client(index))  # type: ignore[misc]
+        self._field.spawn(self._hasten)
+
+    def _client(self, index: int) -> None:
+        victim = Straight(self._volley.victim, self._field.instances[self._volley.victim])
+        burst = self._volley.mode == BURST
+        session = self._field.open_session(Lane.BURST if burst else Lane.INFLIGHT, victim)
+        ready = session is not None and session.begin() and (not burst or self._first(session))
+        self._arrived(ready)
+        if session is not None and ready:
+            session.busy = True
+            self._hold(session) if burst else self._shoot(session, index)
+            session.busy = False
+        self._left()
+        if session is not None:
+            self._live_on(session)
+
+    def _hold(self, session: Session) -> None:
+        """Write back to back until the victim refuses, or time is up (nobody dies in a sham)."""
+        hands = _writers(session)
+        turn = 0
+        while self._wanted():
+            done = self._write(hands[turn % len(hands)])
+            turn += 1
+            if done.op.error in _NOT_SENT:
+                return
+
+    def _shoot(self, session: Session, index: int) -> None:
+        """One write at its drawn moment."""
+        offsets = self._volley.offsets_ns
+        at_ns = self._volley.start_ns + (offsets[index % len(offsets)] if offsets else 0)
+        session.aim(at_ns)
+        hands = _writers(session)
+        self._write(hands[index % len(hands)])
+
+    def _live_on(self, session: Session) -> None:
+        """Go on as a normal session for a turn or two, which reads back what the death exposed."""
+        field = self._field
+        session.lane = Lane.USER
+        session.router = field.user_router(session)
+        now_ns = field.clock.now_ns()
+        session.next_ns = now_ns + int(session.draw() * NS)
+        session.until_ns = now_ns + int(TURNS_AFTER * field.turn_s * NS)
+        why = session.turns() if session.client.logged_in or session.login is None else "login failed"
+        field.close_session(session, why)
+
+    def _first(self, session: Session) -> bool:
+        session.busy = True
+        oks = [self._write(hand).op.outcome == Outcome.OK for hand in _writers(session)]
+        session.busy = False
+        return all(oks)
+
+    def _write(self, hand: SessionHand) -> Done:
+        value = hand.new_value()
+        done = hand.do(hand.kind.object_of(hand.session_id, value), value)
+        if done.reached and done.op.outcome == Outcome.OK:
+            self._acked += 1
+        return done
+
+    def _wanted(self) -> bool:
+        field = self._field
+        return (field.loading and self._volley.victim not in field.dead
+                and field.clock.now_ns() < self._volley.until_ns)
+
+    def _arrived(self, ready: bool) -> None:
+        self._waiting -= 1
+        self._ready += ready
+        if not self._waiting:
+            self._say_ready()
+
+    def _left(self) -> None:
+        self._running -= 1
+        if not self._running:
+            self._say_ready()
+            self._say_over()
+
+    def _hasten(self) -> None:
+        self._field.clock.wait_until_ns(self._field.clock.now_ns() + int(READY_S * NS))
+        self._say_ready()
+
+    def _say_ready(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._field.send(VolleyReady(worker=self._field.worker, strike=self._volley.strike, clients=self._ready))
+
+    def _say_over(self) -> None:
+        self._field.send(VolleyOver(worker=self._field.worker, strike=self._volley.strike, acked=self._acked))
+
+
+def _writers(session: Session) -> list[SessionHand]:
+    """Promises to write to: all but the login, unless there is nothing else."""
+    return [hand for hand in session.hands if hand.promise != session.login] or session.hands
