@@ -32,8 +32,12 @@ from chaoscheck.phases.prepare import prepare
 from chaoscheck.phases.probe import Prober
 from chaoscheck.phases.sizing import size
 from chaoscheck.phases.stage import Stage
+from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan
 from chaoscheck.reporting.base import REPORTERS
+from chaoscheck.steps.base import Transport
+from chaoscheck.steps.perform import Exchange
+from chaoscheck.steps.transports.requests_ import RequestsTransport
 from chaoscheck.store import RunFolder, run_id
 from chaoscheck.traffic.processes import ProcessTraffic
 from chaoscheck.traffic.simulated import SimulatedTraffic
@@ -51,6 +55,7 @@ class Options:
     only_try: bool = False
     command: str = ""
     say: Callable[[str], None] = lambda line: None
+    watch: Callable[[Exchange], None] | None = None
 
 
 def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
@@ -58,9 +63,11 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
 
     Raises PlanError for a plan that can't be run here and EngineUnavailable; all later trouble is in the result.
     """
+    plugins.load()
+    validate(loaded)
     engine = choose_engine(loaded)
     with _folder(loaded, options) as folder, _stage(loaded, options, engine, folder) as stage:
-        prober = Prober(stage)
+        prober = Prober(stage, options.watch)
         prepare(stage)
         stage.enter(Phase.CONTROLS)
         if controls(stage, prober):

@@ -1,4 +1,4 @@
-"""What a checker of promises is: a fold over one promise's operations, the same live in a worker and later over files."""
+"""What a checker of promises is: a fold over one promise's operations, the same live and later over files."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Tally:
     outcomes: dict[str, int] = field(default_factory=dict)
     """"action/outcome" -> how many judged operations."""
     kept_after: dict[str, list[int]] = field(default_factory=dict)
-    """Dead incarnation -> acknowledgement times (ns) of writes it acknowledged that were read back whole, the newest few."""
+    """Dead incarnation -> acknowledgement times (ns) of the newest writes it acknowledged that were read back whole."""
     final_done: int = 0
     final_due: int = 0
     inconclusive: list[str] = field(default_factory=list)

@@ -29,8 +29,8 @@ class KeptChecker(Fold):
 
     def _made(self, state: State, op: Op) -> None:
         if op.outcome == Outcome.OK:
-            if state.floor is None or state.by_read:
-                state.certain(op.value, op, by_read=False)
+            self._close(state)
+            state.certain(op.value, op, by_read=False)
         elif state.floor is None:
             state.maybe = {op.value: 1}
 

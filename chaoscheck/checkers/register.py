@@ -25,7 +25,8 @@ class RegisterChecker(Fold):
     # Writes.
 
     def _write(self, state: State, op: Op) -> None:
-        self._learn(state, op)
+        if op.action == "do":
+            state.wrote = op.value
         if op.outcome == Outcome.FAIL:
             self._failed(state, op.value)
             return
@@ -39,12 +40,6 @@ class RegisterChecker(Fold):
                 state.dead.discard(op.value)
         else:
             self._possible(state, op.value)
-
-    def _learn(self, state: State, op: Op) -> None:
-        head, _, seq = op.value.rpartition(".")
-        if op.action == "do" and head.endswith("." + op.session) and seq.isdecimal():
-            self._run = head[: -len(op.session)]
-            state.newest = max(state.newest, int(seq))
 
     @staticmethod
     def _failed(state: State, value: str) -> None:
@@ -95,8 +90,9 @@ class RegisterChecker(Fold):
 
     def _other(self, state: State, op: Op) -> str:
         """A value that is neither certain nor possible nor known to have failed."""
-        if self._run and op.seen.startswith(self._run):
-            whose, _, seq = op.seen[len(self._run):].rpartition(".")
+        run = self._prefix()
+        if run and op.seen.startswith(run):
+            whose, _, seq = op.seen[len(run):].rpartition(".")
             if whose == op.session:
                 return self._own(state, seq)
             if whose and seq.isdecimal():
@@ -106,9 +102,19 @@ class RegisterChecker(Fold):
             return ""
         return "LOST" if state.base in (None, op.seen) else "PHANTOM"
 
+    def _prefix(self) -> str:
+        """"run." of the run's values, as the first write of all shows it; "" before there is one."""
+        if not self._run:
+            written = next(((session, state.wrote) for session, _, state in self._states() if state.wrote), None)
+            head = written[1].rpartition(".")[0] if written else ""
+            if written and head.endswith("." + written[0]):
+                self._run = head[: -len(written[0])]
+        return self._run
+
     @staticmethod
     def _own(state: State, seq: str) -> str:
-        if not seq.isdecimal() or int(seq) > state.newest:
+        newest = state.wrote.rpartition(".")[2]
+        if not seq.isdecimal() or not newest.isdecimal() or int(seq) > int(newest):
             return "" if state.rebased else "PHANTOM"
         return "" if state.floor is None else "LOST"
 

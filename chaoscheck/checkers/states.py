@@ -27,35 +27,42 @@ WRONG_USER = "wrong user"
 _OK = Outcome.OK.value
 _CONFIRM = Lane.CONFIRM.value
 _FINAL = Lane.FINAL.value
+_FOLDED = slice(1, 19)
 
 
 class State:
     """One object as its only writer knows it. `floor` None: nothing is certain.
 
     `spent`: the pair (object, kill) counts no more. `rebased`: a loss was reported and no write made certain since.
-    `calm`: no suspicion, no overlap. `base` is the first value read, `newest` the greatest seq written.
+    `calm`: no suspicion, no overlap. `base` is the first value read, `wrote` the last one written.
     """
 
-    __slots__ = ("acked_ns", "acker", "base", "by_read", "calm", "dead", "done_ns", "ended", "floor", "maybe", "newest",
-                 "other_sent_ns", "rebased", "spent", "suspicion", "torn")
+    # Defaults live in the class: most objects only ever set a few of these, and there are many objects.
+    floor: str | None = None
+    by_read: bool = False
+    acker: str = ""
+    acked_ns: int = -1
+    other_sent_ns: int = -1
+    done_ns: int = -1
+    wrote: str = ""
+    spent: bool = False
+    maybe: dict[str, int] | None = None
+    dead: set[str] | None = None
+    base: str | None = None
+    suspicion: Suspicion | None = None
+    torn: bool = False
+    ended: bool = False
+    rebased: bool = False
 
-    def __init__(self) -> None:
-        self.floor: str | None = None
-        self.by_read = False
-        self.acker = ""
-        self.acked_ns = -1
-        self.other_sent_ns = -1
-        self.spent = False
-        self.done_ns = -1
-        self.maybe: dict[str, int] | None = None
-        self.dead: set[str] | None = None
-        self.base: str | None = None
-        self.newest = -1
-        self.suspicion: Suspicion | None = None
-        self.torn = False
-        self.ended = False
-        self.rebased = False
-        self.calm = True
+    @property
+    def calm(self) -> bool:
+        return not self.torn and self.suspicion is None
+
+    def common(self) -> tuple[str | None, str, int, int, bool]:
+        """(floor, acker, done_ns, other_sent_ns, plain) for the fast way of folding."""
+        calm = not self.torn and self.suspicion is None
+        plain = calm and not (self.by_read or self.spent or self.rebased or self.ended)
+        return self.floor if calm else None, self.acker, self.done_ns, self.other_sent_ns, plain
 
     def certain(self, value: str, op: Op, *, by_read: bool) -> None:
         """From now on `value` is what is certain, on the word of the incarnation that answered `op`."""
@@ -149,27 +156,44 @@ class Fold:
         return self._step(state, op)
 
     def fold(self, ops: Iterable[Op]) -> None:
-        session = obj = ""
-        state = State()
-        agreed = 0
+        # The common operations, a user's acknowledged write and a read that agrees, are settled here with the state in
+        # local names; `floor` is None and `plain` False while anything about the object is not common.
         by_value = self.by_value
-        # The common operation, a user's read that agrees, is settled here on few fields; all else goes the slow way.
+        session = obj = floor = acker = None
+        last_ns = other_ns = 0
+        plain = False
+        state = State()
+        reads = writes = 0
         for op in ops:
-            _, whose, _, action, what, _, _, _, lane, _, judged, _, sent, done, outcome, _, error, who, seen, _ = op[:]
+            whose, _, action, what, _, _, value, lane, _, _, _, sent, done, outcome, _, _, who, seen = op[_FOLDED]
             if what != obj or whose != session:
+                state.done_ns, state.other_sent_ns = last_ns, other_ns
                 session, obj, state = whose, what, self._state(whose, what)
-            if (
-                action == "see" and outcome == "ok" and (seen == state.floor if by_value else state.floor is not None)
-                and lane == "user" and sent >= state.done_ns and state.calm and judged and not error
-            ):
-                agreed += 1
-                state.done_ns = done
-                if who != state.acker and who:
-                    state.other_sent_ns = sent
-            else:
-                self.feed(op)
-        if agreed:
-            self._note("see/ok", agreed)
+                floor, acker, last_ns, other_ns, plain = state.common()
+            if outcome == "ok" and lane == "user" and sent >= last_ns:
+                if action == "see":
+                    if seen == floor if by_value else floor is not None:
+                        reads += 1
+                        last_ns = done
+                        if who != acker and who:
+                            other_ns = sent
+                        continue
+                elif plain and action == "do":
+                    if other_ns >= 0:
+                        state.other_sent_ns = other_ns
+                        self._close(state)
+                    writes += 1
+                    state.floor = state.wrote = floor = value
+                    state.acker = acker = who
+                    state.acked_ns = last_ns = done
+                    other_ns = -1
+                    continue
+            state.done_ns, state.other_sent_ns = last_ns, other_ns
+            self.feed(op)
+            floor, acker, last_ns, other_ns, plain = state.common()
+        state.done_ns, state.other_sent_ns = last_ns, other_ns
+        self._note("see/ok", reads)
+        self._note("do/ok", writes)
 
     def healed(self, session: str, obj: str) -> bool:
         state = self._sessions.get(session, {}).get(obj)
@@ -231,7 +255,6 @@ class Fold:
         name = self._contradiction(state, op)
         if name:
             state.suspicion = Suspicion(name, op, state)
-            state.calm = False
             return True
         if self._agrees(state, op) and op.incarnation and op.incarnation != state.acker:
             state.other_sent_ns = max(state.other_sent_ns, op.sent_ns)
@@ -245,7 +268,6 @@ class Fold:
         if op.sent_ns >= state.done_ns:
             return False
         state.torn = True
-        state.calm = False
         self._close(state)
         state.uncertain()
         self._tally.inconclusive.append(f"{op.session}: operations on {op.obj} overlapped in time")
@@ -261,7 +283,6 @@ class Fold:
             return
         anomaly = self._anomaly(session, obj, state.suspicion)
         state.suspicion = None
-        state.calm = not state.torn
         self._tally.anomalies.append(anomaly)
         if not anomaly.confirmed:
             return
@@ -349,5 +370,6 @@ class Fold:
                 yield session, obj, state
 
     def _note(self, name: str, count: int) -> None:
-        self._tally.outcomes[name] = self._tally.outcomes.get(name, 0) + count
+        if count:
+            self._tally.outcomes[name] = self._tally.outcomes.get(name, 0) + count
 

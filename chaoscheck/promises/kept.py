@@ -7,9 +7,9 @@ from typing import ClassVar
 from chaoscheck.promises.base import KINDS, Hand
 
 READ_BACK = 8
-"""Objects that a death exposed and one turn reads at most; the rest is the next turn's, so that no turn takes for ever."""
+"""Exposed objects that one turn reads at most; the rest is the next turn's, so that no turn takes for ever."""
 FEW = 4
-"""So many objects a session makes as fast as its turns come; then ever more slowly, for each is read again at the end."""
+"""So many objects a session makes at one a turn; then ever more slowly, for each is read again at the end."""
 
 
 @KINDS.add("kept")

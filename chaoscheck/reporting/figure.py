@@ -15,6 +15,8 @@ from chaoscheck.reporting.units import NONE, clock, millis, plural
 WIDTH, LEFT, RIGHT = 1120.0, 104.0, 14.0
 LANE, STRIP, GAP, LABEL = 30.0, 78.0, 24.0, 15.0
 BAD = (Outcome.UNRECOGNISED, Outcome.GONE, Outcome.DROPPED, Outcome.UNKNOWN, Outcome.FAIL)
+_PEAKS = (1, 2, 3, 4, 6, 8, 10)
+_FLAG = 18.0
 _LETTER = 6.3
 """About how wide a letter of a label is, in the drawing's units."""
 
@@ -113,7 +115,7 @@ def figure(drawn: Lanes, strips: Strips, findings: Iterable[tuple[int, Finding]]
         slots=tuple(Label(x=LEFT - 12, y=y + 13, text=f"slot {slot}") for slot, y in rails.items()),
         lives=tuple(bar for life in drawn.lives.values() for bar in _life(life, x, rails[life.slot], drawn.end_ns)),
         signs=tuple(_strike(mark, x, rails[mark.slot]) for mark in drawn.marks.values() if mark.slot in rails),
-        findings=tuple(_finding(number, finding, x, findings_top + 16) for number, finding in findings),
+        findings=_flags(findings, x, findings_top + 16),
         findings_top=findings_top, ticks=tuple(_ticks(drawn.start_ns, drawn.end_ns, x, bottom + 20)))
 
 
@@ -170,9 +172,19 @@ def _strike(mark: Mark, x: Callable[[float], float], y: float) -> Sign:
                 title=f"#{mark.index}: {what} of {mark.victim} at {clock(mark.at_ns)}{landed}")
 
 
-def _finding(number: int, finding: Finding, x: Callable[[float], float], y: float) -> Sign:
-    return Sign(x=x(finding.at_ns), y=y, kind="finding", letter="", number=str(number), anchor=f"mark-{number}",
-                target=f"finding-{number}", title=f"{finding.anomaly} {finding.promise} at {clock(finding.at_ns)}")
+def _flags(findings: Iterable[tuple[int, Finding]], x: Callable[[float], float], y: float) -> tuple[Sign, ...]:
+    """A flag a finding, moved aside where it would hide another."""
+    sorted_ = sorted(findings, key=lambda item: (item[1].at_ns, item[0]))
+    places = [x(finding.at_ns) for _, finding in sorted_]
+    for index in range(1, len(places)):
+        places[index] = max(places[index], places[index - 1] + _FLAG)
+    limit = WIDTH - RIGHT
+    for index in reversed(range(len(places))):
+        places[index] = round(min(places[index], limit), 1)
+        limit = places[index] - _FLAG
+    return tuple(Sign(x=place, y=y, kind="finding", letter="", number=str(number), anchor=f"mark-{number}",
+                      target=f"finding-{number}", title=f"{finding.anomaly} {finding.promise} at {clock(finding.at_ns)}")
+                 for place, (number, finding) in zip(places, sorted_, strict=True))
 
 
 def _ticks(start_ns: int, end_ns: int, x: Callable[[float], float], y: float) -> Iterable[Label]:
@@ -185,19 +197,19 @@ def _ticks(start_ns: int, end_ns: int, x: Callable[[float], float], y: float) ->
         yield Label(x=x(at_ns), y=y, text=text)
 
 
-def _nice(value: float) -> float:
-    """The next of 1, 2, 5, 10, ... at or above `value`."""
+def _nice(value: float, factors: tuple[float, ...] = (1, 2, 5, 10)) -> float:
+    """The next of 1, 2, 5, 10, ... at or above `value`; `factors` for another choice."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= value * 0.999)
+    return next(factor * power for factor in factors if factor * power >= value * 0.999)
 
 
 def _rate(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
     users = [each.users / strips.seconds for each in strips.bins]
     total = [(each.users + each.others) / strips.seconds for each in strips.bins]
-    peak = _nice(max(total, default=0) or 1)
-    return Strip(top=top, title="requests", unit="per second", legend=(("users", "users"), ("others", "probes, strikes")),
+    peak = _nice(max(total, default=0) or 1, _PEAKS)
+    return Strip(top=top, title="requests", unit="per second", legend=(("users", "users"), ("others", "probes")),
                  grid=_grid(top, peak), empty="" if any(total) else "no request was recorded",
                  lines=(Line(path=_area(total, strips, x, top, peak), kind="others"),
                         Line(path=_area(users, strips, x, top, peak), kind="users")))
@@ -205,7 +217,7 @@ def _rate(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
 
 def _errors(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
     worst = max((sum(each.bad.values()) for each in strips.bins), default=0)
-    peak = _nice(worst or 1)
+    peak = _nice(worst or 2, _PEAKS)
     bars = [bar for index, each in enumerate(strips.bins) for bar in _stack(index, each, strips, x, top, peak)]
     used = {outcome for each in strips.bins for outcome in each.bad}
     asked = any(each.users for each in strips.bins)

@@ -84,7 +84,7 @@ def page(result: Result, events: list[Event], folder: Path) -> Page:
     return Page(
         result=result, symbol=SYMBOL, meaning=MEANING[result.verdict], findings=findings, whole=WHOLE, strips=seen,
         groups=tuple((name, tuple(gates)) for name, gates in groups.items()), damage=damage,
-        figure=figure(drawn, seen, findings), caption=caption(drawn), grids=tuple(_grids(result.matrix)),
+        figure=figure(drawn, seen, findings[:WHOLE]), caption=caption(drawn), grids=tuple(_grids(result.matrix)),
         outcomes=tuple(sorted({outcome for counts in seen.lanes.values() for outcome in counts})),
         incidents=tuple(_incidents(events)), facts=tuple(_facts(result, events)),
         shares=tuple((name, number, number / answered) for name, number in result.instances_share.items() if answered),

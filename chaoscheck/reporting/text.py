@@ -12,6 +12,10 @@ _HOSTILE = re.compile(
     "\U000e0000-\U000e007f]")
 
 
+_NAMES = {0x00: "NUL", 0x07: "BEL", 0x08: "BS", 0x0D: "CR", 0x1B: "ESC", 0x7F: "DEL"}
+_KNOWN = {*_NAMES.values(), "LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+
+
 def visible(text: str) -> str:
     """`text` with each control, direction and invisible character as a mark that shows which it was; \\n and \\t stay."""
     return _HOSTILE.sub(_mark, text.replace("\r\n", "\n"))
@@ -25,12 +29,5 @@ def one_line(text: str, limit: int = 0) -> str:
 
 def _mark(found: re.Match[str]) -> str:
     code = ord(found[0])
-    if code < 0x20:
-        return chr(0x2400 + code)
-    if code == 0x7F:
-        return "␡"
-    known = unicodedata.bidirectional(found[0])
-    return f"⟨{known}⟩" if known in _DIRECTIONS else f"⟨U+{code:04X}⟩"
-
-
-_DIRECTIONS = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+    name = _NAMES.get(code) or unicodedata.bidirectional(found[0])
+    return f"⟨{name}⟩" if name in _KNOWN else f"⟨U+{code:04X}⟩"

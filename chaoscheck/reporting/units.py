@@ -34,8 +34,8 @@ def millis(value: float) -> str:
     """Milliseconds: three figures, NONE for what wasn't seen."""
     if math.isnan(value) or value < 0:
         return NONE
-    if value >= 10_000:
-        return f"{value / 1000:.1f} s"
+    if value >= 999.5:
+        return f"{value / 1000:.3g} s" if value < 100_000 else span(value / 1000)
     return f"{value:.0f} ms" if value >= 100 else f"{value:.3g} ms"
 
 

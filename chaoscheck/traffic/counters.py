@@ -50,7 +50,7 @@ _ByStrike = dict[str, dict[str, int]]
 
 
 def _exposures(checkers: Mapping[str, PromiseChecker]) -> tuple[dict[str, int], _ByStrike, _ByStrike]:
-    """Exposures a promise; exposed pairs and those that were read back (a loss is read back too), a strike and promise."""
+    """Exposures a promise; pairs exposed and pairs read back (a loss is read back too) a strike and promise."""
     totals: dict[str, int] = {}
     exposed: _ByStrike = {}
     read_back: _ByStrike = {}

@@ -9,7 +9,7 @@ from chaoscheck.model.clock import NS, wait_s
 from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.steps.calls import Router
 from chaoscheck.steps.client import Client
-from chaoscheck.traffic.base import Confirmed
+from chaoscheck.traffic.base import Confirmed, Message
 from chaoscheck.traffic.session import Session, Stage
 
 LIMIT_S = 1.5
@@ -31,7 +31,7 @@ class Wide(Stage, Protocol):
         """Every instance that should be serving, dialled directly; the entry where none is known."""
         ...
 
-    def say(self, confirmed: Confirmed) -> None: ...
+    def send(self, message: Message) -> None: ...
 
 
 class Doubts:
@@ -58,7 +58,7 @@ class Doubts:
         while True:
             for _, router in stage.routes():
                 call = session.call(read.promise, "see", read.obj, read.value, Lane.CONFIRM, stage.clock.now_ns())
-                stage.perform(client.copy(), call, router)
+                stage.perform(call, client.copy(), router)
             if checker.healed(session.id, read.obj) or stage.clock.now_ns() >= give_up_ns:
                 return
             wait_s(stage.clock, pause_s)
@@ -68,12 +68,12 @@ class Doubts:
         found = [anomaly for anomaly in self._stage.checkers[read.promise].tally().anomalies
                  if anomaly.read.rid == read.rid and anomaly.confirmed]
         for anomaly in found:
-            self._stage.say(Confirmed(worker=self._stage.worker, promise=read.promise, anomaly=anomaly.name,
+            self._stage.send(Confirmed(worker=self._stage.worker, promise=read.promise, anomaly=anomaly.name,
                                       session=session.id, obj=read.obj))
 
 
 def read_all(stage: Wide, session: Session, count: Callable[[str, bool], None]) -> None:
-    """Read every object of the session through every instance, with copies of its jar; `count(promise, answered)` each."""
+    """Read every object of the session through every instance, with copies of its jar; `count` is told of each."""
     for hand in session.hands:
         for obj in hand.certain():
             for name in [name for name, _ in stage.routes()]:
@@ -90,7 +90,7 @@ def _read_through(stage: Wide, session: Session, promise: str, obj: str, name: s
             return
         client = session.client.copy()
         call = session.call(promise, "see", obj, value, Lane.FINAL, stage.clock.now_ns())
-        done = stage.perform(session.client.copy(), call, router)
+        done = stage.perform(call, session.client.copy(), router)
         doubt = stage.doubt_of(session.id)
         if doubt is not None:
             stage.doubted(session, doubt, client)

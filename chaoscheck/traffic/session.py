@@ -1,9 +1,9 @@
-"""One user: logs in, takes its turns on schedule, doubts what contradicts, and has all it made read once more at the end."""
+"""One user: logs in, takes turns on schedule, doubts what contradicts, has all it made read once more at the end."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from chaoscheck.checkers.base import PromiseChecker
@@ -25,8 +25,9 @@ class Stage(Protocol):
     checkers: Mapping[str, PromiseChecker]
     loading: bool
     turn_s: float
+    undoable: frozenset[str]
 
-    def perform(self, client: Client, call: Call, router: Router) -> Done: ...
+    def perform(self, call: Call, client: Client, router: Router) -> Done: ...
 
     def spawn(self, task: Callable[[], None]) -> object: ...
 
@@ -42,12 +43,16 @@ class Stage(Protocol):
         """Read it again through every instance; `client` is as it was before that read."""
         ...
 
+    def read_all(self, session: Session) -> None:
+        """Read every object of the session through every instance."""
+        ...
+
 
 class Session:
-    """One client with one jar, its stream of numbers and its schedule. Only one greenlet at a time acts for it."""
+    """One client with one jar, its stream of numbers and its schedule. Only one task at a time acts for it."""
 
-    __slots__ = ("_due_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands", "id", "lane", "login", "next_ns",
-                 "parting", "prefix", "router", "until_ns")
+    __slots__ = ("_due_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands", "id", "lane", "login",
+                 "next_ns", "parting", "prefix", "router", "until_ns")
 
     def __init__(self, stage: Stage, client: Client, kinds: Iterable[tuple[str, Kind]], *, run: str, router: Router,
                  rng: random.Random, lane: Lane, login: str | None, begin_ns: int) -> None:
@@ -71,7 +76,7 @@ class Session:
     # The whole life.
 
     def live(self, until_ns: int) -> str:
-        """Log in, take turns until then (or the load's end), leave. Returns why it ended; "" when the load ended first."""
+        """Log in, take turns until then, leave. Returns why it ended; "" when the load ended first."""
         self.until_ns = until_ns
         if not self.begin():
             return "login failed" if self._stage.loading else ""
@@ -118,9 +123,10 @@ class Session:
         self.busy = True
         try:
             self.parting = True
-            self._stage.read_all(self)  # type: ignore[attr-defined]
+            self._stage.read_all(self)
             for hand in reversed(self.hands):
-                hand.kind.end(hand)
+                if hand.promise in self._stage.undoable:
+                    hand.kind.end(hand)
         finally:
             self.busy = False
 
@@ -147,9 +153,9 @@ class Session:
         if self.lane is Lane.USER:
             stage.lagged(stage.clock.now_ns() - due_ns)
         before = self.client.copy() if action == "see" else None
-        done = stage.perform(self.client, self.call(promise, action, obj, value, self.lane, due_ns), self.router)
-        if promise == self.login:
-            self._note_login(done)
+        done = stage.perform(self.call(promise, action, obj, value, self.lane, due_ns), self.client, self.router)
+        if promise == self.login and action == "see" and done.op.outcome == Outcome.OK:
+            self.client.logged_in = True
         doubt = stage.doubt_of(self.id)
         if doubt is not None and before is not None:
             stage.doubted(self, doubt, before)
@@ -161,7 +167,8 @@ class Session:
     def call(self, promise: str, action: str, obj: str, value: str, lane: Lane, intended_ns: int) -> Call:
         """The session's next call."""
         self._seq += 1
-        return Call(promise=promise, action=action, obj=obj, value=value, seq=self._seq, lane=lane, intended_ns=intended_ns)
+        return Call(promise=promise, action=action, obj=obj, value=value, seq=self._seq, lane=lane,
+                    intended_ns=intended_ns)
 
     def new_value(self) -> str:
         self._values += 1
@@ -169,6 +176,10 @@ class Session:
 
     def draw(self) -> float:
         return self._rng.random()
+
+    def aim(self, at_ns: int) -> None:
+        """The next operation is to be sent at that time."""
+        self._due_ns = at_ns
 
     # Schedule.
 
@@ -197,20 +208,15 @@ class Session:
             soon = self._stage.clock.now_ns() + around_ns(self._rng.random(), EARLY_S)
             self.next_ns = min(self.next_ns, soon)
 
-    def _note_login(self, done: Done) -> None:
-        if done.op.action == "undo" or done.op.outcome == Outcome.GONE:
-            self.client.logged_in = False
-        elif done.reached and done.op.outcome == Outcome.OK:
-            self.client.logged_in = True
-
 
 class SessionHand:
     """What one promise's kind may do with the session (a `Hand`)."""
 
-    __slots__ = ("_session", "checker", "kind", "promise")
+    __slots__ = ("_session", "checker", "kind", "promise", "session_id")
 
     def __init__(self, session: Session, promise: str, kind: Kind, checker: PromiseChecker) -> None:
         self._session = session
+        self.session_id = session.id
         self.promise = promise
         self.kind = kind
         self.checker = checker
@@ -220,25 +226,22 @@ class SessionHand:
 
     def see(self, obj: str, value: str) -> Done:
         """An empty `value` is the newest certain one."""
-        return self._session.operate(self.promise, "see", obj, value or self.checker.value_of(self._session.id, obj))
+        return self._session.operate(self.promise, "see", obj, value or self.checker.value_of(self.session_id, obj))
 
     def undo(self, obj: str, value: str) -> Done:
-        return self._session.operate(self.promise, "undo", obj, value or self.checker.value_of(self._session.id, obj))
+        return self._session.operate(self.promise, "undo", obj, value or self.checker.value_of(self.session_id, obj))
 
     def new_value(self) -> str:
         return self._session.new_value()
 
     def certain(self) -> list[str]:
-        return self.checker.certain(self._session.id)
+        return self.checker.certain(self.session_id)
 
     def exposed(self) -> list[str]:
-        return self.checker.exposed(self._session.id)
+        return self.checker.exposed(self.session_id)
 
     def draw(self) -> float:
         return self._session.draw()
 
     def alive(self) -> bool:
         return self._session.alive()
-
-
-Kinds = Sequence[tuple[str, Kind]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 from chaoscheck.engines.base import Simulates
@@ -18,18 +19,16 @@ class SimulatedTraffic(Traffic):
     def __init__(self, fleet: Simulates) -> None:
         self._fleet = fleet
         self._crews: list[Crew] = []
-        self._spools: list[Spool] = []
         self._heard: list[Message] = []
         self._lost: dict[str, str] = {}
 
     def start(self, assignments: list[Assignment]) -> None:
         for assignment in assignments:
             spool = Spool(Path(assignment.folder) / "history", assignment.run, assignment.worker)
-            crew = Crew(assignment, Plan.model_validate_json(assignment.plan), transport=self._fleet.transport(),
-                        clock=self._fleet.world, book=spool, spawn=self._spawner(assignment.worker),
-                        send=self._heard.append)
+            crew = Crew(
+                assignment, Plan.model_validate_json(assignment.plan), transport=self._fleet.transport(),
+                clock=self._fleet.world, book=spool, spawn=self._spawner(assignment.worker), send=self._heard.append)
             self._crews.append(crew)
-            self._spools.append(spool)
             self._heard.append(Hello(worker=assignment.worker, pid=0, deliveries=1))
 
     def tell(self, message: Message) -> None:
@@ -45,5 +44,19 @@ class SimulatedTraffic(Traffic):
         return dict(self._lost)
 
     def stop(self) -> None:
-        for spool in self._spools:
-            spool.close()
+        for crew in self._crews:
+            crew.stop()
+
+    def _spawner(self, worker: str) -> Callable[[Callable[[], None]], object]:
+        """Starts tasks of that worker; one that raises is what a crashed process is in real runs."""
+
+        def spawn(task: Callable[[], None]) -> None:
+            def guarded() -> None:
+                try:
+                    task()
+                except Exception:
+                    self._lost[worker] = traceback.format_exc(limit=-3)
+
+            self._fleet.world.spawn(guarded)
+
+        return spawn

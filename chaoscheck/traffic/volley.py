@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from chaoscheck.model.clock import NS, Clock
 from chaoscheck.model.ops import Lane, Outcome
 from chaoscheck.model.places import Address
-from chaoscheck.steps.base import Trouble
 from chaoscheck.steps.calls import Done, Router
 from chaoscheck.traffic.base import Message, Volley, VolleyOver, VolleyReady
 from chaoscheck.traffic.routes import Straight
@@ -18,8 +18,6 @@ READY_S = 4.0
 """So long the sessions of a volley may take to log in and write once; then it begins with those that did."""
 TURNS_AFTER = 2
 BURST = "burst"
-
-_NOT_SENT = frozenset({Trouble.REFUSED.value, Trouble.UNREACHABLE.value, Trouble.CONNECT_TIMEOUT.value})
 
 
 class Field(Protocol):
@@ -62,7 +60,7 @@ class Aim:
             self._say_over()
             return
         for index in range(self._volley.clients):
-            self._field.spawn(lambda index=index: self._client(index))  # type: ignore[misc]
+            self._field.spawn(partial(self._client, index))
         self._field.spawn(self._hasten)
 
     def _client(self, index: int) -> None:
@@ -86,7 +84,7 @@ class Aim:
         while self._wanted():
             done = self._write(hands[turn % len(hands)])
             turn += 1
-            if done.op.error in _NOT_SENT:
+            if done.op.outcome == Outcome.FAIL and not done.op.status:
                 return
 
     def _shoot(self, session: Session, index: int) -> None:

@@ -71,7 +71,7 @@ def _trouble(sent: Signalled, state: State, refused_ns: int, limit_s: float) -> 
 
 
 def _death(sent: Signalled, state: State, seen_ended_ns: int) -> tuple[int, int]:
-    """When it died and how sure that is. A stamp after it was seen ended is another clock's: then the interval says it."""
+    """When it died and how sure that is. A stamp after it was seen ended is of another clock: the interval says it."""
     if state.running:
         return -1, 0
     early = state.ended_ns < sent.signal_ns - state.error_ns

@@ -14,6 +14,7 @@ from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.util import SKIP_HEADER
 
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.places import Address
@@ -53,8 +54,44 @@ class _Socket(socket.socket):
         return super().recv_into(buffer, nbytes, flags)
 
 
+class _HeadersCut(http.client.HTTPException):
+    """The stream ended within the headers; the standard library takes that for their end."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class _Lines:
+    """A stream that remembers its last line."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.last = b""
+
+    def readline(self, limit: int = -1) -> bytes:
+        self.last = self.stream.readline(limit)
+        return self.last
+
+    def close(self) -> None:
+        self.stream.close()
+
+
 class _Response(http.client.HTTPResponse):
-    """Skips every interim (1xx) answer; the standard library skips 100 only and takes the rest for the final one."""
+    """Skips every interim (1xx) answer, where the standard library skips 100 only, and sees headers that are cut off."""
+
+    fp: Any
+
+    def begin(self) -> None:
+        lines = _Lines(self.fp)
+        self.fp = lines
+        try:
+            super().begin()
+        finally:
+            if self.fp is lines:
+                self.fp = lines.stream
+        if lines.last == b"":
+            raise _HeadersCut(self.status)
 
     def _read_status(self) -> tuple[str, int, str]:
         for _ in range(_INTERIM_LIMIT):
@@ -115,8 +152,9 @@ class RequestsTransport:
     ) -> tuple[int, tuple[tuple[str, str], ...], bytes, Trouble]:
         try:
             response = adapter.send(_request(address, wire), stream=True, timeout=wire.timeout_s)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return 0, (), b"", _trouble(error)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+            cut = _cause(error, _HeadersCut)
+            return (cut.status, (), b"", Trouble.CUT) if isinstance(cut, _HeadersCut) else (0, (), b"", _trouble(error))
         raw = response.raw
         body, trouble = _body(raw)
         if trouble is Trouble.NONE:
@@ -131,7 +169,8 @@ def _request(address: Address, wire: Wire) -> requests.PreparedRequest:
     request.method = wire.method
     host = f"[{address.host}]" if ":" in address.host else address.host
     request.url = f"http://{host}:{address.port}{wire.path}"
-    request.headers = CaseInsensitiveDict(wire.headers)
+    # Without a word of ours urllib3 would put in words of its own.
+    request.headers = CaseInsensitiveDict({"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER} | dict(wire.headers))
     request.body = wire.body or None
     if wire.body or wire.method in ("POST", "PUT", "PATCH"):
         request.headers["Content-Length"] = str(len(wire.body))
@@ -156,7 +195,8 @@ def _body(raw: Any) -> tuple[bytes, Trouble]:
 def _trouble(error: BaseException) -> Trouble:
     """Why there is no status. What was sent is `_attempt.sent`'s to say."""
     if not _attempt.sent:
-        if _caused_by(error, TimeoutError, urllib3.exceptions.TimeoutError):
+        # urllib3 calls every failure to connect a timeout: only the socket's own word tells them apart.
+        if _caused_by(error, TimeoutError):
             return Trouble.CONNECT_TIMEOUT
         return Trouble.REFUSED if _caused_by(error, ConnectionRefusedError) else Trouble.UNREACHABLE
     if _caused_by(error, TimeoutError, urllib3.exceptions.TimeoutError):
@@ -170,7 +210,11 @@ def _trouble(error: BaseException) -> Trouble:
 
 
 def _caused_by(error: BaseException, *kinds: type[BaseException]) -> bool:
-    """Whether `error` is of one of these, or wraps one; libraries wrap by cause, context, argument or attribute."""
+    return _cause(error, *kinds) is not None
+
+
+def _cause(error: BaseException, *kinds: type[BaseException]) -> BaseException | None:
+    """`error`, or what it wraps, if it is of one of these; libraries wrap by cause, context, argument or attribute."""
     queue: list[object] = [error]
     known: set[int] = set()
     while queue:
@@ -179,6 +223,6 @@ def _caused_by(error: BaseException, *kinds: type[BaseException]) -> bool:
             continue
         known.add(id(item))
         if isinstance(item, kinds):
-            return True
+            return item
         queue += [item.__cause__, item.__context__, getattr(item, "reason", None), *item.args]
-    return False
+    return None

@@ -1,0 +1,44 @@
+# chaoscheck: `make` prints this help.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv docker images demo test unit lint check bench clean
+
+help: ## Print this help
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+venv: $(STAMP) ## Make the virtual environment in .venv
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "chaoscheck needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV) || { echo "no venv module here (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+docker: ## Bring up a container engine where none answers and it may, and make the base image
+	@scripts/docker-up.sh
+
+demo: $(STAMP) ## See a shop with in-memory sessions fail, and the same shop with shared sessions pass
+	@$(BIN)/python scripts/demo.py
+
+test: $(STAMP) ## Run every test (container tests need an engine)
+	$(BIN)/python -m pytest -q
+
+unit: $(STAMP) ## Run the fast tests only
+	$(BIN)/python -m pytest -q tests/unit tests/house tests/simulate tests/cli
+
+lint: $(STAMP) ## Types, style and layers
+	$(BIN)/ruff check chaoscheck targets tests scripts benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## What CI runs
+
+bench: $(STAMP) ## Measure speed, memory and the times of a kill, as ratios within one run
+	$(BIN)/python -m benchmarks
+
+clean: ## Remove the virtual environment and caches (runs in reports/ stay)
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,140 @@
+"""What the commands do, apart from reading their words."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from chaoscheck import plugins
+from chaoscheck.checkers.evidence import kill_bound
+from chaoscheck.cli.live import view_for
+from chaoscheck.cli.summary import print_summary
+from chaoscheck.cli.trying import show_exchange, show_probes
+from chaoscheck.engines.base import ENGINES
+from chaoscheck.faults.base import Mode
+from chaoscheck.faults.schedule import planned_strikes
+from chaoscheck.model.verdict import Result
+from chaoscheck.phases.sizing import size
+from chaoscheck.plan.plan import LoadedPlan
+from chaoscheck.run import Options, choose_engine, conclude, run, shell_words
+from chaoscheck.store import RunFolder, encode_result, load
+
+INTERRUPTED = 130
+
+
+def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, verbose: bool, keep: bool,
+             words: list[str]) -> int:
+    """Run, show, summarise; the exit code."""
+    talk = Console(stderr=True)
+    choose_engine(loaded)
+    if not quiet:
+        announce(loaded, talk)
+    with view_for(talk, quiet=quiet or as_json, verbose=verbose) as view:
+        result, folder = run(loaded, Options(
+            reports=reports, listeners=(view.on,), keep=keep, command=shell_words(["chaoscheck", *words]),
+            say=lambda line: None if quiet else view.say(line)))
+    return _finish(result, folder, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str]) -> int:
+    """Run up to the matrix, showing each exchange; the exit code is 0 unless something is wrong with plan or service."""
+    out = Console(highlight=False)
+    result, folder = run(loaded, Options(
+        reports=reports, keep=keep, only_try=True, command=shell_words(["chaoscheck", *words]), say=out.print,
+        watch=lambda exchange: show_exchange(out, exchange)))
+    show_probes(out, folder.events())
+    print_summary(out, result, folder.path, verbose=False)
+    return INTERRUPTED if result.interrupted else result.verdict.exit_code
+
+
+def announce(loaded: LoadedPlan, console: Console) -> None:
+    """Seed, budget, evidence within reach, and what will be killed: before anything is."""
+    plan = loaded.plan
+    sizing = size(plan)
+    print_line = console.print
+    print_line(f"plan {loaded.path.name}, seed {plan.seed}: {plan.instances} instances, "
+               f"{sizing.kills} kills and {sizing.shams} shams, {sizing.users} users, about {sizing.seconds:.0f} s", highlight=False)
+    if plan.budget is not None:
+        print_line(f"budget: {plan.budget.bad_seconds_a_kill:.2f} bad seconds a kill", highlight=False)
+    bound = kill_bound(plan.evidence.confidence, sizing.kills)
+    print_line(f"evidence: {sizing.needed} exposures a promise for PASS (at most {plan.evidence.max_loss:.1%} lost); "
+               f"{sizing.kills} clean kills bound the kills that lose something to {bound:.0%}", highlight=False)
+    if sizing.reachable < sizing.needed:
+        print_line(f"warning: about {sizing.reachable} exposures a promise are within reach of the planned rounds; rounds are "
+                   f"added for {plan.chaos.at_most:.0f} s at most", highlight=False)
+
+
+def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:
+    """The strikes that the seed fixes (not what comes of them), and the sizes."""
+    plan = loaded.plan
+    strikes = planned_strikes(plan.seed, plan.instances, plan.chaos)
+    if as_json:
+        sys.stdout.write(json.dumps({
+            "seed": plan.seed,
+            "strikes": [{"index": strike.index, "round": strike.round, "slot": strike.slot, "mode": strike.mode.value,
+                         "pause_s": round(strike.pause_s, 3), "aims": [round(aim, 4) for aim in strike.aims]}
+                        for strike in strikes]}, indent=1) + "\n")
+        return
+    out = Console(highlight=False)
+    announce(loaded, out)
+    for strike in strikes:
+        what = "sham: nobody dies" if strike.mode is Mode.SHAM else f"{plan.chaos.fault}, {strike.mode.value}"
+        out.print(f"  round {strike.round + 1}  strike {strike.index:>2}  slot {strike.slot}  {what}")
+    out.print("The seed fixes these strikes, not what comes of them.")
+
+
+def check(path: Path, *, as_json: bool) -> int:
+    """Judge again, without containers; say whether the result is the same, byte for byte."""
+    plugins.load()
+    folder = load(path)
+    before = folder.result_file.read_bytes() if folder.result_file.exists() else b""
+    result = conclude(folder)
+    same = encode_result(result) == before
+    talk = Console(stderr=True, highlight=False)
+    if before:
+        talk.print("judged again: the same result, byte for byte" if same else
+                   "judged again: the result DIFFERS from the saved one (another version of chaoscheck, or a changed history)")
+    else:
+        talk.print("judged for the first time: this run had no result yet")
+    return _finish(result, folder, as_json=as_json, quiet=False, verbose=False)
+
+
+def report(path: Path) -> None:
+    """Write the reports again."""
+    plugins.load()
+    folder = load(path)
+    conclude(folder)
+    Console(highlight=False, soft_wrap=True).print(str(folder.path / "report.html"))
+
+
+def clean() -> None:
+    """Sweep every engine that answers."""
+    plugins.load()
+    out = Console(highlight=False, soft_wrap=True)
+    found = 0
+    for name in ENGINES:
+        engine = ENGINES.get(name)()
+        refusal = engine.available()
+        if refusal:
+            out.print(f"{name}: not looked at: {refusal}")
+            continue
+        for line in engine.sweep():
+            found += 1
+            out.print(f"{name}: removed {line}")
+    out.print(f"{found} things removed" if found else "nothing was left behind")
+
+
+def _finish(result: Result, folder: RunFolder, *, as_json: bool, quiet: bool, verbose: bool) -> int:
+    if as_json:
+        sys.stdout.write(folder.result_file.read_text(encoding="utf-8"))
+    else:
+        out = Console(highlight=False, no_color=None if os.environ.get("NO_COLOR") is None else True)
+        if quiet:
+            out.print(f"{result.verdict.value}: {result.reason}", soft_wrap=True)
+        else:
+            print_summary(out, result, folder.path, verbose=verbose)
+    return INTERRUPTED if result.interrupted else result.verdict.exit_code

@@ -1,0 +1,119 @@
+"""The end of a run on a terminal: the verdict and why first, the seed and the run's folder last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from chaoscheck.model.verdict import Finding, Gate, KillRow, PromiseSummary, Result, Verdict
+from chaoscheck.reporting.page import SYMBOL, worst_first
+from chaoscheck.reporting.text import one_line
+from chaoscheck.reporting.units import clock, count, millis, percent, plural
+
+STYLE = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INVALID: "bold yellow", Verdict.INCONCLUSIVE: "bold blue"}
+SHOWN = 3
+"""So many findings are shown; the report has them all."""
+
+
+def print_summary(console: Console, result: Result, folder: Path) -> None:
+    """Everything a reader needs to believe the verdict, or to doubt it, in 80 columns and without colour."""
+    for part in (_verdict(result), _gates(result.gates), *_findings(result), _evidence(result.promises), _strikes(result),
+                 _warnings(result.warnings)):
+        if part is not None:
+            console.print(part, highlight=False)
+            console.print()
+    lines = [("again", result.command), ("seed", f"{result.seed} (fixes the strikes, not their outcome)")]
+    report = folder / "report.html"
+    for name, value in [*lines, *([("report", str(report))] if report.exists() else []), ("run", str(folder))]:
+        console.print(Text.assemble((f"{name:<8}", "dim"), one_line(value)), soft_wrap=True, highlight=False)
+
+
+def _verdict(result: Result) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_row(Text(result.verdict.value, style=STYLE[result.verdict]), Text(one_line(result.reason), style="bold"))
+    if result.interrupted:
+        table.add_row("", "the run was ended early; this judges what there was")
+    if result.expected and result.expected != result.verdict:
+        table.add_row("", Text(f"the plan expects {result.expected}: {one_line(result.because)}", style="yellow"))
+    return table
+
+
+def _gates(gates: tuple[Gate, ...]) -> RenderableType | None:
+    """Those that aren't passed; a reader of a PASS needs no list of ticks."""
+    table = Table.grid(padding=(0, 1))
+    for gate in sorted((gate for gate in gates if gate.verdict is not Verdict.PASS), key=lambda gate: -gate.verdict.rank):
+        measured = f"expected {gate.expected}; was {gate.actual}" + (f"; n = {count(gate.n)}" if gate.n >= 0 else "")
+        says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(measured, 300))
+        table.add_row(Text(SYMBOL[gate.verdict], style=STYLE[gate.verdict]), Text(gate.group, style="dim"), says)
+        if gate.detail:
+            table.add_row("", "", Text(one_line(gate.detail, 300), style="dim"))
+    return table if table.row_count else None
+
+
+def _findings(result: Result) -> list[RenderableType]:
+    found = worst_first(result.findings)
+    parts: list[RenderableType] = [_finding(number, finding) for number, finding in enumerate(found[:SHOWN], start=1)]
+    rest = len(found) - SHOWN
+    return [*parts, Text(f"and {plural(rest, 'more finding')} in the report", style="dim")] if rest > 0 else parts
+
+
+def _finding(number: int, finding: Finding) -> RenderableType:
+    critical = " (critical)" if finding.critical else ""
+    objects = plural(finding.count, "object")
+    title = Text(f"{number}. {one_line(finding.promise)}: {finding.anomaly}, {finding.cause}, {objects}{critical}", style="bold red")
+    blame = f"{finding.wording} strike {finding.strike} of {finding.victim}" if finding.strike >= 0 else "no kill is needed to see it"
+    rows: list[RenderableType] = [title, _under(Text(one_line(finding.summary, 300))), _under(Text(f"{blame}, {clock(finding.at_ns)}"))]
+    for link in finding.chain:
+        if link.curl:
+            # One long line: a command that was broken at 80 columns can't be pasted.
+            rows.append(Text(f"   {link.at_ns / 1e9:8.3f} s  {one_line(link.curl)}", no_wrap=True, overflow="ignore"))
+            answer = f"-> {link.status or 'no answer'} from {link.instance or 'nobody known'} {one_line(link.note, 120)}"
+            rows.append(Padding(Text(answer.rstrip(), style="dim"), (0, 0, 0, 15)))
+        else:
+            rows.append(Text(f"   {link.at_ns / 1e9:8.3f} s  {link.instance} {one_line(link.note, 120)}", style="red"))
+    return Group(*rows, *([_under(Text.assemble(("fix: ", "bold"), one_line(finding.fix)))] if finding.fix else []))
+
+
+def _under(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 3))
+
+
+def _evidence(promises: tuple[PromiseSummary, ...]) -> RenderableType | None:
+    if not promises:
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading in ("", "promise", "exposures", "needed", "broken", "objects lost", "kills that lose"):
+        table.add_column(heading, justify="right" if heading not in ("", "promise") else "left", overflow="fold")
+    for row in promises:
+        table.add_row(Text(SYMBOL[row.verdict], style=STYLE[row.verdict]), f"{one_line(row.promise, 20)} ({row.kind})",
+                      count(row.exposures), count(row.needed), count(row.violations), f"<= {percent(row.bound_exposure)}",
+                      f"<= {percent(row.bound_kill)}")
+    return table
+
+
+def _strikes(result: Result) -> RenderableType | None:
+    table = Table.grid(padding=(0, 2))
+    if result.kills:
+        table.add_row(Text("kills", style="dim"), Text(_kills(result.kills)))
+    for gate in result.gates:
+        if gate.group in ("budget", "recovery"):
+            table.add_row(Text(gate.group, style="dim"), Text(one_line(f"{gate.name}: {gate.actual} ({gate.expected})")))
+    return table if table.row_count else None
+
+
+def _kills(rows: tuple[KillRow, ...]) -> str:
+    meant = [row for row in rows if row.mode != "sham"]
+    landed = [row for row in meant if row.confirmed]
+    back = sorted(row.recovery_ms for row in landed if row.recovery_ms >= 0)
+    strength = f", at full strength again after {millis(back[0])} to {millis(back[-1])}" if back else ""
+    flying = f"; {sum(row.in_flight for row in landed)} requests in flight, {sum(row.in_flight_failed for row in landed)} of them failed"
+    slots = len({row.slot for row in landed})
+    return f"{len(landed)} of {len(meant)} confirmed over {plural(slots, 'slot')}, {plural(len(rows) - len(meant), 'sham')}{strength}{flying}"
+
+
+def _warnings(warnings: tuple[str, ...]) -> RenderableType | None:
+    return Group(*(Text(f"warning: {one_line(warning, 400)}", style="yellow") for warning in warnings)) if warnings else None

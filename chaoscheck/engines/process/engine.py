@@ -1,0 +1,41 @@
+"""The process engine: needs nothing installed, and sweeps by the records that each run keeps of what it starts."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+from chaoscheck.engines.base import ENGINES, Fleet, Site
+from chaoscheck.engines.process.fleet import ProcessFleet
+from chaoscheck.engines.process.records import records
+
+
+@ENGINES.add("process")
+class ProcessEngine:
+    """Instances are processes of this machine."""
+
+    name: ClassVar[str] = "process"
+
+    @property
+    def default_balancer(self) -> str:
+        """HAProxy where it is installed, else none: the clients pick."""
+        return "haproxy" if shutil.which("haproxy") else "direct"
+
+    def available(self) -> str:
+        """"" on Linux, whose /proc tells who belongs to a session."""
+        if sys.platform == "linux" and Path(f"/proc/{os.getpid()}/stat").exists():
+            return ""
+        return "the process engine needs Linux with /proc, to see that every process of an instance is dead"
+
+    def open(self, site: Site) -> Fleet:
+        """A fleet for one run; makes nothing yet."""
+        return ProcessFleet(site)
+
+    def sweep(self, *, run: str | None = None) -> list[str]:
+        """End what runs left whose owner is provably gone, or all of `run`; a line for each process."""
+        wanted = [record for record in records()
+                  if (record.run == run if run is not None else record.owner.provably_gone())]
+        return [line for record in wanted for line in record.clear()]

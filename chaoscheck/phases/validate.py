@@ -1,0 +1,63 @@
+"""What only the plug-ins can say of a plan: whether what it names exists, and whether its parts fit. Before anything starts."""
+
+from __future__ import annotations
+
+from chaoscheck.balancers.base import BALANCERS
+from chaoscheck.engines.base import ENGINES
+from chaoscheck.errors import PlanError
+from chaoscheck.faults.base import FAULTS
+from chaoscheck.phases.sizing import size
+from chaoscheck.plan.plan import LoadedPlan, Plan
+from chaoscheck.promises.base import KINDS
+from chaoscheck.registry import Registry, nearest
+from chaoscheck.steps.prepared import check_names
+from chaoscheck.traffic.accounts import listed
+
+SURVIVABLE = ("another-instance", "kill")
+
+
+def validate(loaded: LoadedPlan) -> None:
+    """Raises PlanError, with the line, for the first thing that can't be."""
+    plan = loaded.plan
+    _known(loaded, FAULTS, plan.chaos.fault, "chaos", "fault")
+    if plan.engine != "auto":
+        _known(loaded, ENGINES, plan.engine, "engine")
+    if plan.balancer.kind != "auto":
+        _known(loaded, BALANCERS, plan.balancer.kind, "balancer", "kind")
+    for name, promise in plan.promises.items():
+        _known(loaded, KINDS, promise.kind, "promises", name, "kind")
+        for fate in promise.survives:
+            if fate not in SURVIVABLE:
+                raise PlanError(f"promises.{name}.survives: '{fate}' is not known", hint=nearest(fate, SURVIVABLE),
+                                place=loaded.place("promises", name, "survives"))
+    extra = set(listed(plan.accounts, loaded.folder)[0]) if plan.accounts.csv else set()
+    try:
+        check_names(plan.promises, extra)
+    except PlanError as error:
+        raise PlanError(error.message, hint=error.hint, place=error.place or loaded.place("promises")) from None
+    _enough_accounts(loaded)
+
+
+def _known(loaded: LoadedPlan, registry: Registry, name: str, *keys: str) -> None:  # type: ignore[type-arg]
+    if name not in registry:
+        raise PlanError(f"{'.'.join(keys)}: no {registry.what} is named '{name}'", hint=nearest(name, registry),
+                        place=loaded.place(*keys))
+
+
+def controller_sessions(plan: Plan) -> int:
+    """Accounts that controls and matrix take before any user comes."""
+    return len(plan.promises) + plan.instances ** 2
+
+
+def _enough_accounts(loaded: LoadedPlan) -> None:
+    """Two live sessions never share an account."""
+    plan = loaded.plan
+    if plan.accounts.template is not None:
+        return
+    have = len(listed(plan.accounts, loaded.folder))
+    sizing = size(plan)
+    strikes = sizing.kills + sizing.shams
+    need = controller_sessions(plan) + sizing.users + strikes * 8
+    if have < need:
+        raise PlanError(f"{have} accounts are too few: {need} sessions need one of their own", place=loaded.place("accounts"),
+                        hint="list more, use a template such as user-$n, or lower traffic.users and chaos.rounds")

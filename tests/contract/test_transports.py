@@ -1,0 +1,231 @@
+"""Both transports behind one contract, over a hostile server on real sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from chaoscheck.errors import ProbeTrouble
+from chaoscheck.model.clock import Clock, MonotonicClock
+from chaoscheck.model.places import Address
+from chaoscheck.steps.base import Answer, Transport, Trouble, Wire
+from chaoscheck.steps.proof import HangUp, prove
+from chaoscheck.steps.transports.gevent_ import GeventTransport
+from chaoscheck.steps.transports.requests_ import RequestsTransport
+
+from hostile import ANSWERS, Hostile
+
+MAKERS: dict[str, Callable[[Clock], Transport]] = {"requests": RequestsTransport, "gevent": GeventTransport}
+
+
+@pytest.fixture
+def server() -> Iterator[Hostile]:
+    server = Hostile()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=list(MAKERS))
+def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
+    transport = MAKERS[request.param](MonotonicClock())
+    yield transport
+    transport.close()
+
+
+def wire(path: str, method: str = "GET", body: bytes = b"", timeout_s: float = 5.0) -> Wire:
+    return Wire(method, path, (("Host", "shop.test"), ("X-Mine", "1")), body, timeout_s)
+
+
+def seen(answer: Answer) -> tuple[int, bytes, Trouble, bool]:
+    return answer.status, answer.body, answer.trouble, answer.sent
+
+
+@pytest.mark.parametrize(("path", "method", "status", "body"), [
+    ("/ok", "GET", 200, b"hello"),
+    ("/ok?q=a%20b", "GET", 200, b"hello"),
+    ("/empty", "GET", 200, b""),
+    ("/chunked", "GET", 200, b"hello world"),
+    ("/head", "HEAD", 200, b""),
+    ("/204", "DELETE", 204, b""),
+    ("/304", "GET", 304, b""),
+    ("/404", "GET", 404, b"no"),
+    ("/302", "POST", 302, b""),
+    ("/500", "PUT", 500, b"oops"),
+    ("/continue", "POST", 200, b"hello"),
+    ("/hints", "GET", 200, b"hello"),
+    ("/latin", "GET", 200, b"\xff\xfe"),
+    ("/lower", "GET", 200, b"hello"),
+    ("/to-the-end", "GET", 200, b"hello"),
+    ("/one-point-zero", "GET", 200, b"hello"),
+    ("/asked-to-close", "GET", 200, b"hello"),
+])
+def test_answer_whole_is_given_as_it_came(
+    transport: Transport, server: Hostile, path: str, method: str, status: int, body: bytes
+) -> None:
+    """A whole answer, however it is framed, is given as it came, twice in a row, each attempt delivered once."""
+    for _ in range(2):
+        assert seen(transport.send(server.address, wire(path, method))) == (status, body, Trouble.NONE, True)
+    assert server.arrived[path] == 2
+
+
+@pytest.mark.parametrize(("path", "trouble", "status"), [
+    ("/reset", Trouble.RESET, 0),
+    ("/close", Trouble.CLOSED, 0),
+    ("/cut", Trouble.CUT, 200),
+    ("/cut-chunk", Trouble.CUT, 200),
+    ("/bad-chunk", Trouble.CUT, 200),
+    ("/cut-headers", Trouble.CUT, 200),
+    ("/reset-in-body", Trouble.CUT, 200),
+    ("/garbage", Trouble.GARBAGE, 0),
+    ("/slow-headers", Trouble.TIMEOUT, 0),
+    ("/slow-body", Trouble.TIMEOUT, 200),
+    ("/silent", Trouble.TIMEOUT, 0),
+])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_answer_broken_is_named_and_never_asked_for_again(
+    transport: Transport, server: Hostile, path: str, trouble: Trouble, status: int, method: str
+) -> None:
+    """Each way to break an answer has its name; the attempt was sent, was delivered once, and the time limit is of all of it."""
+    began = time.monotonic()
+    answer = transport.send(server.address, wire(path, method, timeout_s=0.4))
+    assert (answer.trouble, answer.status, answer.sent) == (trouble, status, True)
+    assert server.arrived[path] == 1
+    assert time.monotonic() - began < 1.2
+    assert answer.done_ns >= answer.sent_ns
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
+def test_attempt_on_reused_connection_that_hangs_up_is_one_delivery(transport: Transport, server: Hostile, method: str) -> None:
+    """A connection that was used before and is closed in mid-attempt leaves an unknown, not a second delivery."""
+    transport.send(server.address, wire("/ok"))
+    answer = transport.send(server.address, wire("/close", method, b"x"))
+    assert (answer.trouble, answer.sent) == (Trouble.CLOSED, True)
+    assert server.connections == [1, 1]
+    assert server.arrived["/close"] == 1
+
+
+def test_connection_kept_alive_is_reused(transport: Transport, server: Hostile) -> None:
+    """Attempts of one address share a connection while it is good."""
+    for path in ("/ok", "/chunked", "/204", "/304", "/hints"):
+        transport.send(server.address, wire(path))
+    assert set(server.connections) == {1}
+
+
+def test_connection_fresh_is_new_and_not_kept(transport: Transport, server: Hostile) -> None:
+    """`fresh` takes a connection of its own and leaves the kept one alone."""
+    transport.send(server.address, wire("/ok"))
+    transport.send(server.address, wire("/ok"), fresh=True)
+    transport.send(server.address, wire("/ok"))
+    assert server.connections == [1, 2, 1]
+
+
+@pytest.mark.parametrize("path", ["/idle-close", "/idle-junk"])
+def test_connection_spoilt_while_idle_is_not_sent_into(transport: Transport, server: Hostile, path: str) -> None:
+    """An end of stream or bytes that nobody asked for on an idle connection: the next attempt takes another one."""
+    transport.send(server.address, wire(path))
+    time.sleep(0.15)
+    assert seen(transport.send(server.address, wire("/ok", "POST"))) == (200, b"hello", Trouble.NONE, True)
+    assert server.connections == [1, 2]
+
+
+def test_body_over_the_limit_is_cut(transport: Transport, server: Hostile) -> None:
+    """More than 10 MB is not read, and not taken for whole."""
+    answer = transport.send(server.address, wire("/big"))
+    assert (answer.status, answer.trouble) == (200, Trouble.CUT)
+    assert 9_000_000 < len(answer.body) < 11_000_000
+
+
+def test_headers_repeated_are_all_kept(transport: Transport, server: Hostile) -> None:
+    """Each Set-Cookie is a header of its own, whatever its case."""
+    answer = transport.send(server.address, wire("/cookies"))
+    assert answer.header_all("Set-Cookie") == ["a=1", "b=2; Path=/", "c=3"]
+
+
+def test_request_is_sent_as_it_was_made(transport: Transport, server: Hostile) -> None:
+    """Method, path, headers and body go out as they are: nothing is added but the length, nothing is encoded again."""
+    transport.send(server.address, wire("/ok?a=%2F&b=x%20y", "PUT", b"\x00\xffbody"))
+    head = server.heads[0].decode()
+    assert head.splitlines()[0] == "PUT /ok?a=%2F&b=x%20y HTTP/1.1"
+    names = {line.partition(":")[0].lower() for line in head.splitlines()[1:] if line}
+    assert names == {"host", "x-mine", "content-length"}
+    assert "Host: shop.test" in head
+    assert server.bodies == [b"\x00\xffbody"]
+
+
+def test_cookies_and_redirects_are_nobodys_business_here(transport: Transport, server: Hostile) -> None:
+    """A transport keeps no cookies and follows nothing."""
+    transport.send(server.address, wire("/cookies"))
+    assert transport.send(server.address, wire("/302")).header("location") == "/elsewhere"
+    assert b"cookie" not in server.heads[1].lower()
+    assert sum(server.arrived.values()) == 2
+
+
+def test_port_that_refuses_means_nothing_was_sent(transport: Transport) -> None:
+    """Refused is refused, and certain."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = Address(*listener.getsockname()[:2])
+    assert seen(transport.send(address, wire("/ok", "POST"))) == (0, b"", Trouble.REFUSED, False)
+
+
+def test_address_without_a_route_means_nothing_was_sent(transport: Transport) -> None:
+    """What can't be reached got nothing."""
+    answer = transport.send(Address("255.255.255.255", 80), wire("/ok", timeout_s=1.0))
+    assert (answer.trouble, answer.sent) == (Trouble.UNREACHABLE, False)
+
+
+def test_connect_that_hangs_is_a_connect_timeout(transport: Transport) -> None:
+    """A listener whose queue is full never completes the handshake: the limit ends it, and nothing was sent."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener, contextlib.ExitStack() as held:
+        address = Address(*listener.getsockname()[:2])
+        for _ in range(8):
+            filler = held.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(address)
+        began = time.monotonic()
+        answer = transport.send(address, wire("/ok", "POST", timeout_s=0.3))
+        assert (answer.trouble, answer.sent) == (Trouble.CONNECT_TIMEOUT, False)
+        assert time.monotonic() - began < 1.0
+
+
+def test_proof_of_a_transport_that_sends_once_is_one(transport: Transport) -> None:
+    """The self-test of every start, as it runs there."""
+    assert prove(transport) == 1
+
+
+class _Twice:
+    """What a stock client does: it sends again what got no answer."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner = inner
+
+    def send(self, address: Address, wire: Wire, *, fresh: bool = False) -> Answer:
+        answer = self.inner.send(address, wire, fresh=fresh)
+        return answer if answer.status or wire.method == "POST" else self.inner.send(address, wire, fresh=fresh)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+def test_proof_of_a_transport_that_resends_fails(transport: Transport) -> None:
+    """The self-test can fail: a client that repeats an unanswered GET is found and named."""
+    with pytest.raises(ProbeTrouble, match="one GET attempt .* delivered 2 times"):
+        prove(_Twice(transport))
+
+
+def test_proof_server_hangs_up_after_reading(transport: Transport) -> None:
+    """What the proof stands on: the request arrived whole before the end of the stream."""
+    with HangUp() as server:
+        answer = transport.send(server.address, wire("/x", "POST", b"x" * 200_000))
+        assert answer.trouble in (Trouble.CLOSED, Trouble.RESET)
+        assert list(server.arrived) == ["/x"]
+
+
+def test_every_answer_of_the_hostile_server_is_tried() -> None:
+    """A new way to answer wrongly can't be added without a test of it."""
+    with open(__file__, encoding="utf-8") as source:
+        text = source.read()
+    assert [path for path in ANSWERS if f'"{path}' not in text] == []

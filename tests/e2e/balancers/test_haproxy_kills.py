@@ -1,0 +1,124 @@
+"""HAProxy between users and real containers that are really killed."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kill_load import Attempt, Kill, Killer, Load, await_ready
+
+from chaoscheck.balancers.haproxy import HAProxy
+from chaoscheck.engines.base import Fleet, Site
+from chaoscheck.engines.docker.engine import DockerEngine
+from chaoscheck.model.clock import MonotonicClock, wait_s
+from chaoscheck.model.history import BalancerRow
+from chaoscheck.model.places import Incarnation
+from chaoscheck.plan.plan import LoadedPlan, Plan
+
+pytestmark = pytest.mark.docker
+
+_SERVE = """\
+use strict; use warnings; use IO::Socket::INET;
+$SIG{CHLD} = 'IGNORE';
+my $listener = IO::Socket::INET->new(LocalPort => 8000, Listen => 128, ReuseAddr => 1) or die "listen: $!";
+while (1) {
+    my $client = $listener->accept or next;
+    if (fork) { close $client; next }
+    $client->autoflush(1);
+    while (my $line = <$client>) {
+        next unless $line =~ /^\\r?$/;
+        select(undef, undef, undef, 0.005);
+        print $client "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok";
+        last;
+    }
+    exit;
+}
+"""
+_DOCKERFILE = 'FROM debian:bookworm-slim\nCOPY serve.pl /serve.pl\nCMD ["perl", "/serve.pl"]\n'
+_STEP = {"get": "/"}
+
+
+def loaded_plan(folder: Path) -> LoadedPlan:
+    (folder / "serve.pl").write_text(_SERVE)
+    (folder / "Dockerfile").write_text(_DOCKERFILE)
+    plan = Plan.model_validate({"target": {"build": ".", "ready": "/"}, "balancer": {"kind": "haproxy"},
+                                "promises": {"page": {"kind": "kept", "do": _STEP, "see": _STEP}}})
+    return LoadedPlan(plan=plan, path=folder / "plan.yaml", text="", lines={})
+
+
+@pytest.fixture
+def killer(tmp_path: Path) -> Iterator[Killer]:
+    """Three ready containers behind HAProxy."""
+    clock = MonotonicClock()
+    plan = loaded_plan(tmp_path)
+    site = Site(run=f"test-{uuid.uuid4().hex[:8]}", plan=plan, clock=clock, folder=tmp_path, say=lambda line: None)
+    fleet: Fleet = DockerEngine().open(site)
+    balancer = HAProxy()
+    try:
+        fleet.prepare()
+        living = [fleet.start(Incarnation(slot=slot, life=0)) for slot in range(3)]
+        for each in living:
+            await_ready(each)
+        began = time.monotonic()
+        balancer.open(fleet, plan.plan, living, clock)
+        print(f"open took {time.monotonic() - began:.2f} s")
+        yield Killer(fleet, balancer, clock, living)
+    finally:
+        balancer.close()
+        fleet.close()
+
+
+def run_kills(killer: Killer, kills: int, *, clients: int, rate: float) -> tuple[list[Attempt], list[Kill]]:
+    entry = killer.balancer.route().entry
+    assert entry is not None
+    with Load(entry, killer.clock, clients=clients, rate=rate) as load:
+        wait_s(killer.clock, 1)
+        done = []
+        for index in range(kills):
+            done.append(killer.strike(index % 3))
+            wait_s(killer.clock, 1)
+    return load.attempts, done
+
+
+def bad_of(attempts: list[Attempt]) -> list[Attempt]:
+    return [each for each in attempts if each.status != 200]
+
+
+def describe(attempts: list[Attempt], kills: list[Kill], rows: dict[str, BalancerRow]) -> str:
+    """What was measured, for whoever reads the test's output."""
+    lines = [f"{len(attempts)} attempts, {len(bad_of(attempts))} failed, slowest "
+             f"{max(each.took_ms for each in attempts):.0f} ms, {sum(row.retries > 0 for row in rows.values())} retried"]
+    for index, kill in enumerate(kills):
+        end = kills[index + 1].signal_ns if index + 1 < len(kills) else 1 << 62
+        here = [each for each in attempts if kill.signal_ns - 50_000_000 <= each.sent_ns < end]
+        failed = [f"{each.status}@{(each.sent_ns - kill.signal_ns) / 1e6:.0f}ms {rows[each.rid].ending}"
+                  for each in bad_of(here)]
+        retried = sum(rows[each.rid].retries > 0 for each in here if each.rid in rows)
+        lines.append(f"{kill.victim}: failed {failed or 0}, retried {retried}, slowest "
+                     f"{max(each.took_ms for each in here):.0f} ms, signal to death "
+                     f"{(kill.death_ns - kill.signal_ns) / 1e6:.0f}, to ready {(kill.ready_ns - kill.signal_ns) / 1e6:.0f}, "
+                     f"to joined {(kill.joined_ns - kill.signal_ns) / 1e6:.0f} ms")
+    return "\n".join(lines)
+
+
+def test_containers_killed_under_load_only_what_they_had_in_hand_fails(killer: Killer) -> None:
+    """Every attempt has a row that agrees with what the client saw; those that fail were the victim's, near its death;
+    replacements serve."""
+    attempts, kills = run_kills(killer, 3, clients=20, rate=150)
+    rows = {row.rid: row for row in killer.balancer.log()}
+    print(describe(attempts, kills, rows))
+    assert all(kill.confirmed for kill in kills)
+    assert {each.rid for each in attempts} == set(rows)
+    assert all(rows[each.rid].incarnation == each.instance for each in attempts if each.status == 200)
+    victims = {kill.victim for kill in kills}
+    for each in bad_of(attempts):
+        row = rows[each.rid]
+        assert (each.balancer == "none") == (row.incarnation == ""), (each, row)
+        assert row.incarnation in victims | {""}
+        assert any(abs(each.sent_ns - kill.signal_ns) < 500_000_000 for kill in kills)
+    served = {each.instance for each in attempts}
+    assert {each.name for each in killer.living} <= served
+    assert any(row.retries for row in rows.values())

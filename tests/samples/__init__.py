@@ -1,0 +1,1 @@
+"""Run folders made up for the tests of what reads them."""
