@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
@@ -12,10 +13,10 @@ help: ## Print this help
 
 venv: $(STAMP) ## Make the virtual environment in .venv
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml targets/shop/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "chaoscheck needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV) || { echo "no venv module here (Debian: apt-get install python3-venv)" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' -r targets/shop/requirements.txt
 	@touch $@
 
 docker: ## Bring up a container engine where none answers and it may, and make the base image

@@ -44,21 +44,24 @@ def decode_result(data: bytes, *, where: str = "result.json") -> Result:
         raise HistoryDamaged(f"{where} is not JSON", hint="judge the run again with chaoscheck check") from None
     version = raw.get("version") if isinstance(raw, dict) else None
     if version != RESULT_VERSION:
-        raise HistoryDamaged(f"{where} is of version {version!r}, not {RESULT_VERSION}",
-                             hint="judge the run again with chaoscheck check")
+        raise HistoryDamaged(
+            f"{where} is of version {version!r}, not {RESULT_VERSION}", hint="judge the run again with chaoscheck check"
+        )
     try:
         return decode(Result, raw)
     except Unreadable as error:
-        raise HistoryDamaged(f"{where} is not a result: {error}", hint="judge the run again with chaoscheck check") from None
+        raise HistoryDamaged(
+            f"{where} is not a result: {error}", hint="judge the run again with chaoscheck check"
+        ) from None
 
 
 class RunFolder:
     """The directory of one run.
 
-        plan.yaml  plan.json      the plan's text as run; the plan with every default filled in
-        events.ndjson             what the controller saw and did, each line on disk before the next
-        history/<worker>.ndjson   every attempt; history/balancer.ndjson is the balancer's own word
-        result.json  report.html  junit.xml  logs/
+    plan.yaml  plan.json      the plan's text as run; the plan with every default filled in
+    events.ndjson             what the controller saw and did, each line on disk before the next
+    history/<worker>.ndjson   every attempt; history/balancer.ndjson is the balancer's own word
+    result.json  report.html  junit.xml  logs/
     """
 
     def __init__(self, path: Path) -> None:
@@ -77,7 +80,9 @@ class RunFolder:
         folder.history.mkdir(parents=True)
         folder.logs.mkdir()
         (folder.path / "plan.yaml").write_text(loaded.text, encoding="utf-8")
-        (folder.path / "plan.json").write_text(loaded.plan.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
+        (folder.path / "plan.json").write_text(
+            loaded.plan.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8"
+        )
         folder._events_file.touch()
         _point_latest(reports, run)
         return folder
@@ -85,7 +90,9 @@ class RunFolder:
     def __enter__(self) -> RunFolder:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def on(self, event: Event) -> None:
@@ -117,7 +124,9 @@ class RunFolder:
         try:
             data = self.result_file.read_bytes()
         except OSError:
-            raise HistoryDamaged(f"{self.path} has no result.json", hint="judge the run with chaoscheck check") from None
+            raise HistoryDamaged(
+                f"{self.path} has no result.json", hint="judge the run with chaoscheck check"
+            ) from None
         return decode_result(data, where=str(self.result_file))
 
     def plan(self) -> LoadedPlan:
@@ -138,8 +147,10 @@ class RunFolder:
         except (KeyError, TypeError, AttributeError) as error:
             raise HistoryDamaged(f"{self._events_file} has a line that is no event ({error})", hint=_FOREIGN) from None
         if len(events) < len(lines) - 1:
-            raise HistoryDamaged(f"{self._events_file}:{len(events) + 1} is not an event: {lines[len(events)][:80]!r}",
-                                 hint="a line in the middle is broken, so what this run showed can't be told any more")
+            raise HistoryDamaged(
+                f"{self._events_file}:{len(events) + 1} is not an event: {lines[len(events)][:80]!r}",
+                hint="a line in the middle is broken, so what this run showed can't be told any more",
+            )
         return events
 
     def histories(self) -> list[Path]:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from chaoscheck.balancers.base import INSTANCE_HEADER, REQUEST_HEADER
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address
+from chaoscheck.model.wire import BALANCER_HEADER, INSTANCE_HEADER, REQUEST_HEADER
 
-BALANCER_HEADER = "X-Chaoscheck-Balancer"
 NOTHING_FORWARDED = "none"
 
 BACKEND = "be"

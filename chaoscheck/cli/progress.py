@@ -114,7 +114,9 @@ class Progress:
         match event:
             case InstanceStarted():
                 before = self.slots.get(event.slot)
-                self.slots[event.slot] = Slot(instance=event.instance, state="starting", kills=before.kills if before else 0)
+                self.slots[event.slot] = Slot(
+                    instance=event.instance, state="starting", kills=before.kills if before else 0
+                )
             case InstanceReady():
                 self._set(event.instance, "serving" if event.joined else "ready")
             case InstanceDied():
@@ -138,8 +140,9 @@ class Progress:
             return
         self.kills += 1
         self._set(event.victim, "dead")
-        for slot in self.slots.values():
-            slot.kills += slot.instance == event.victim
+        # The replacement may have been started before this was told, so the victim's name can be gone from its slot.
+        if self.strike is not None and self.strike.slot in self.slots:
+            self.slots[self.strike.slot].kills += 1
 
     def _set(self, instance: str, state: str) -> None:
         for slot in self.slots.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -9,27 +10,59 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from chaoscheck.errors import HistoryDamaged
+from chaoscheck.model.events import Troubled
 from chaoscheck.model.verdict import Finding, Gate, KillRow, PromiseSummary, Result, Verdict
 from chaoscheck.reporting.page import SYMBOL, worst_first
 from chaoscheck.reporting.text import one_line
 from chaoscheck.reporting.units import clock, count, millis, percent, plural
+from chaoscheck.store import RunFolder
 
-STYLE = {Verdict.PASS: "bold green", Verdict.FAIL: "bold red", Verdict.INVALID: "bold yellow", Verdict.INCONCLUSIVE: "bold blue"}
+STYLE = {
+    Verdict.PASS: "bold green",
+    Verdict.FAIL: "bold red",
+    Verdict.INVALID: "bold yellow",
+    Verdict.INCONCLUSIVE: "bold blue",
+}
+LOG_LINES = 15
 SHOWN = 3
 """So many findings are shown; the report has them all."""
 
 
-def print_summary(console: Console, result: Result, folder: Path) -> None:
-    """Everything a reader needs to believe the verdict, or to doubt it, in 80 columns and without colour."""
-    for part in (_verdict(result), _gates(result.gates), *_findings(result), _evidence(result.promises), _strikes(result),
-                 _warnings(result.warnings)):
-        if part is not None:
-            console.print(part, highlight=False)
-            console.print()
+def print_summary(console: Console, result: Result, folder: Path, *, verbose: bool = False) -> None:
+    """Everything a reader needs to believe the verdict, or to doubt it, in 80 columns and without colour.
+
+    `verbose` shows the passed gates, every finding and every strike as well.
+    """
+    gates = [gate for gate in result.gates if verbose or gate.verdict is not Verdict.PASS]
+    parts = [_verdict(result), _trouble(folder), _gates(gates)]
+    _print(console, parts)
+    found = worst_first(result.findings)
+    shown = len(found) if verbose else SHOWN
+    for number, finding in enumerate(found[:shown], start=1):
+        _print_finding(console, number, finding)
+    if found[shown:]:
+        _print(console, [Text(f"and {plural(len(found) - shown, 'more finding')} in the report", style="dim")])
+    _print(
+        console,
+        [
+            _evidence(result.promises),
+            _kill_table(result.kills) if verbose else None,
+            _strikes(result),
+            _warnings(result.warnings),
+        ],
+    )
     lines = [("again", result.command), ("seed", f"{result.seed} (fixes the strikes, not their outcome)")]
     report = folder / "report.html"
     for name, value in [*lines, *([("report", str(report))] if report.exists() else []), ("run", str(folder))]:
         console.print(Text.assemble((f"{name:<8}", "dim"), one_line(value)), soft_wrap=True, highlight=False)
+
+
+def _print(console: Console, parts: Iterable[RenderableType | None]) -> None:
+    for part in parts:
+        if part is not None:
+            console.print(part, highlight=False)
+            console.print()
 
 
 def _verdict(result: Result) -> RenderableType:
@@ -42,10 +75,25 @@ def _verdict(result: Result) -> RenderableType:
     return table
 
 
-def _gates(gates: tuple[Gate, ...]) -> RenderableType | None:
-    """Those that aren't passed; a reader of a PASS needs no list of ticks."""
+def _trouble(folder: Path) -> RenderableType | None:
+    """What stopped the run, with the last lines of its evidence."""
+    try:
+        events = RunFolder(folder).events()
+    except HistoryDamaged:
+        return None
+    for event in events:
+        if isinstance(event, Troubled):
+            lines = [
+                Text(f"  | {one_line(line, 200)}", style="dim") for line in event.details.splitlines()[-LOG_LINES:]
+            ]
+            hint = [Text(f"hint: {one_line(event.hint)}")] if event.hint else []
+            return Group(Text(f"stopped in {event.during}: {one_line(event.message)}"), *lines, *hint)
+    return None
+
+
+def _gates(gates: list[Gate]) -> RenderableType | None:
     table = Table.grid(padding=(0, 1))
-    for gate in sorted((gate for gate in gates if gate.verdict is not Verdict.PASS), key=lambda gate: -gate.verdict.rank):
+    for gate in sorted(gates, key=lambda gate: -gate.verdict.rank):
         measured = f"expected {gate.expected}; was {gate.actual}" + (f"; n = {count(gate.n)}" if gate.n >= 0 else "")
         says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(measured, 300))
         table.add_row(Text(SYMBOL[gate.verdict], style=STYLE[gate.verdict]), Text(gate.group, style="dim"), says)
@@ -54,28 +102,32 @@ def _gates(gates: tuple[Gate, ...]) -> RenderableType | None:
     return table if table.row_count else None
 
 
-def _findings(result: Result) -> list[RenderableType]:
-    found = worst_first(result.findings)
-    parts: list[RenderableType] = [_finding(number, finding) for number, finding in enumerate(found[:SHOWN], start=1)]
-    rest = len(found) - SHOWN
-    return [*parts, Text(f"and {plural(rest, 'more finding')} in the report", style="dim")] if rest > 0 else parts
-
-
-def _finding(number: int, finding: Finding) -> RenderableType:
+def _print_finding(console: Console, number: int, finding: Finding) -> None:
     critical = " (critical)" if finding.critical else ""
     objects = plural(finding.count, "object")
-    title = Text(f"{number}. {one_line(finding.promise)}: {finding.anomaly}, {finding.cause}, {objects}{critical}", style="bold red")
-    blame = f"{finding.wording} strike {finding.strike} of {finding.victim}" if finding.strike >= 0 else "no kill is needed to see it"
-    rows: list[RenderableType] = [title, _under(Text(one_line(finding.summary, 300))), _under(Text(f"{blame}, {clock(finding.at_ns)}"))]
+    title = Text(
+        f"{number}. {one_line(finding.promise)}: {finding.anomaly}, {finding.cause}, {objects}{critical}",
+        style="bold red",
+    )
+    blame = (
+        f"{finding.wording} strike {finding.strike} of {finding.victim}"
+        if finding.strike >= 0
+        else "no kill is needed to see it"
+    )
+    for row in (title, _under(Text(one_line(finding.summary, 300))), _under(Text(f"{blame}, {clock(finding.at_ns)}"))):
+        console.print(row, highlight=False)
     for link in finding.chain:
+        says = one_line(link.curl) if link.curl else f"{link.instance} {one_line(link.note, 120)}"
+        # One long line: a command that was broken at 80 columns can't be pasted.
+        console.print(Text(f"   {link.at_ns / 1e9:8.3f} s  {says}", style="" if link.curl else "red"), soft_wrap=True)
         if link.curl:
-            # One long line: a command that was broken at 80 columns can't be pasted.
-            rows.append(Text(f"   {link.at_ns / 1e9:8.3f} s  {one_line(link.curl)}", no_wrap=True, overflow="ignore"))
-            answer = f"-> {link.status or 'no answer'} from {link.instance or 'nobody known'} {one_line(link.note, 120)}"
-            rows.append(Padding(Text(answer.rstrip(), style="dim"), (0, 0, 0, 15)))
-        else:
-            rows.append(Text(f"   {link.at_ns / 1e9:8.3f} s  {link.instance} {one_line(link.note, 120)}", style="red"))
-    return Group(*rows, *([_under(Text.assemble(("fix: ", "bold"), one_line(finding.fix)))] if finding.fix else []))
+            answer = (
+                f"-> {link.status or 'no answer'} from {link.instance or 'nobody known'} {one_line(link.note, 120)}"
+            )
+            console.print(Padding(Text(answer.rstrip(), style="dim"), (0, 0, 0, 15)), highlight=False)
+    if finding.fix:
+        console.print(_under(Text.assemble(("fix: ", "bold"), one_line(finding.fix))), highlight=False)
+    console.print()
 
 
 def _under(text: Text) -> Padding:
@@ -89,9 +141,15 @@ def _evidence(promises: tuple[PromiseSummary, ...]) -> RenderableType | None:
     for heading in ("", "promise", "exposures", "needed", "broken", "objects lost", "kills that lose"):
         table.add_column(heading, justify="right" if heading not in ("", "promise") else "left", overflow="fold")
     for row in promises:
-        table.add_row(Text(SYMBOL[row.verdict], style=STYLE[row.verdict]), f"{one_line(row.promise, 20)} ({row.kind})",
-                      count(row.exposures), count(row.needed), count(row.violations), f"<= {percent(row.bound_exposure)}",
-                      f"<= {percent(row.bound_kill)}")
+        table.add_row(
+            Text(SYMBOL[row.verdict], style=STYLE[row.verdict]),
+            f"{one_line(row.promise, 20)} ({row.kind})",
+            count(row.exposures),
+            count(row.needed),
+            count(row.violations),
+            f"<= {percent(row.bound_exposure)}",
+            f"<= {percent(row.bound_kill)}",
+        )
     return table
 
 
@@ -101,8 +159,31 @@ def _strikes(result: Result) -> RenderableType | None:
         table.add_row(Text("kills", style="dim"), Text(_kills(result.kills)))
     for gate in result.gates:
         if gate.group in ("budget", "recovery"):
-            table.add_row(Text(gate.group, style="dim"), Text(one_line(f"{gate.name}: {gate.actual} ({gate.expected})")))
+            table.add_row(
+                Text(gate.group, style="dim"), Text(one_line(f"{gate.name}: {gate.actual} ({gate.expected})"))
+            )
     return table if table.row_count else None
+
+
+def _kill_table(rows: tuple[KillRow, ...]) -> RenderableType | None:
+    if not rows:
+        return None
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
+    for heading in ("strike", "mode", "victim", "died", "back after", "exposed", "lost", "bad s"):
+        table.add_column(heading, justify="right" if heading in ("strike", "died", "back after", "bad s") else "left")
+    for row in rows:
+        died = clock(row.death_ns) if row.confirmed else "nobody" if row.mode == "sham" else "NOT CONFIRMED"
+        table.add_row(
+            str(row.index),
+            row.mode,
+            row.victim,
+            died,
+            millis(row.recovery_ms),
+            count(sum(row.exposed.values())),
+            count(sum(row.lost.values())),
+            f"{row.bad_seconds:.2f}",
+        )
+    return table
 
 
 def _kills(rows: tuple[KillRow, ...]) -> str:
@@ -110,10 +191,17 @@ def _kills(rows: tuple[KillRow, ...]) -> str:
     landed = [row for row in meant if row.confirmed]
     back = sorted(row.recovery_ms for row in landed if row.recovery_ms >= 0)
     strength = f", at full strength again after {millis(back[0])} to {millis(back[-1])}" if back else ""
-    flying = f"; {sum(row.in_flight for row in landed)} requests in flight, {sum(row.in_flight_failed for row in landed)} of them failed"
-    slots = len({row.slot for row in landed})
-    return f"{len(landed)} of {len(meant)} confirmed over {plural(slots, 'slot')}, {plural(len(rows) - len(meant), 'sham')}{strength}{flying}"
+    flying, failed = sum(row.in_flight for row in landed), sum(row.in_flight_failed for row in landed)
+    slots, shams = plural(len({row.slot for row in landed}), "slot"), plural(len(rows) - len(meant), "sham")
+    return (
+        f"{len(landed)} of {len(meant)} confirmed over {slots}, {shams}{strength}; "
+        f"{plural(flying, 'request')} in flight, {failed} of them failed"
+    )
 
 
 def _warnings(warnings: tuple[str, ...]) -> RenderableType | None:
-    return Group(*(Text(f"warning: {one_line(warning, 400)}", style="yellow") for warning in warnings)) if warnings else None
+    return (
+        Group(*(Text(f"warning: {one_line(warning, 400)}", style="yellow") for warning in warnings))
+        if warnings
+        else None
+    )

@@ -56,8 +56,11 @@ def _decode(kind: Any, raw: Any, where: str) -> Any:
 def _dataclass(kind: Any, raw: Any, where: str) -> Any:
     _must(isinstance(raw, dict), where, "a mapping", raw)
     hints = _hints(kind)
-    given = {item.name: _decode(hints[item.name], raw[item.name], f"{where}.{item.name}")
-             for item in fields(kind) if item.name in raw}
+    given = {
+        item.name: _decode(hints[item.name], raw[item.name], f"{where}.{item.name}")
+        for item in fields(kind)
+        if item.name in raw
+    }
     for item in fields(kind):
         has_default = item.default is not MISSING or item.default_factory is not MISSING
         _must(item.name in given or has_default, where, f"something with '{item.name}'", raw)

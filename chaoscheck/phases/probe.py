@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 
 from chaoscheck.engines.base import Instance
 from chaoscheck.errors import PlanError
 from chaoscheck.model.history import SessionBorn
-from chaoscheck.model.ops import Lane
+from chaoscheck.model.ops import Lane, Op
 from chaoscheck.model.places import Address
 from chaoscheck.phases.stage import Stage
 from chaoscheck.promises.base import KINDS, Kind
-from chaoscheck.steps.calls import Call, Done
+from chaoscheck.steps.calls import Call, Done, Journal
 from chaoscheck.steps.client import Client
 from chaoscheck.steps.jar import Jar
 from chaoscheck.steps.perform import Exchange, Performer
 from chaoscheck.traffic.accounts import AccountPool
 from chaoscheck.traffic.routes import Straight
 from chaoscheck.traffic.spool import Spool
+
+
+class Shared:
+    """A journal for several threads: the matrix reads on many connections at once."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._lock = threading.Lock()
+
+    def invoke(self, op: Op) -> None:
+        with self._lock:
+            self._journal.invoke(op)
+
+    def done(self, op: Op) -> None:
+        with self._lock:
+            self._journal.done(op)
 
 
 class Split:
@@ -60,7 +78,7 @@ class Prober:
         self._accounts = AccountPool(stage.plan.accounts, run=stage.run, first=0, step=1, folder=stage.loaded.folder)
         self._book = Spool(stage.folder / "history", stage.run, "controller")
         self._made = 0
-        self._rids = 0
+        self._rids = count(1)
         self._performer: Performer | None = None
 
     @property
@@ -103,7 +121,7 @@ class Prober:
         if self._performer is None:
             stage = self._stage
             self._performer = Performer(
-                stage.plan.promises, stage.plan.target, stage.origin, stage.transport, self._book, stage.clock, self._rid,
+                stage.plan.promises, stage.plan.target, stage.origin, stage.transport, Shared(self._book), stage.clock, self._rid,
                 stage.plan.secrets, timeout_s=stage.plan.traffic.timeout, gone_by_expect=stage.gone_by_expect,
                 watch=self._show)
         return self._performer
@@ -122,5 +140,4 @@ class Prober:
             self._watch(exchange)
 
     def _rid(self) -> str:
-        self._rids += 1
-        return f"c-{self._rids}"
+        return f"c-{next(self._rids)}"

@@ -14,27 +14,27 @@ _PER = {"hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2592000.0, "y
 def seconds(text: Any) -> Any:
     """Seconds of "250ms", "10s", "5m", "2h", "30d" or a bare number."""
     if isinstance(text, str):
-        found = re.fullmatch(r"\s*([\d.]+)\s*(ms|s|m|h|d)\s*", text)
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|)\s*", text)
         if not found:
             raise ValueError(f"'{text}' is no duration; write 250ms, 10s, 5m, 2h or 30d")
-        return float(found[1]) * _SECONDS[found[2]]
+        return float(found[1]) * _SECONDS[found[2] or "s"]
     return text
 
 
 def share(text: Any) -> Any:
     """A fraction from "1%" or 0.01."""
     if isinstance(text, str):
-        found = re.fullmatch(r"\s*([\d.]+)\s*%\s*", text)
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%|)\s*", text)
         if not found:
             raise ValueError(f"'{text}' is no share; write 1% or 0.01")
-        return float(found[1]) / 100
+        return float(found[1]) / (100 if found[2] else 1)
     return text
 
 
 def per_second(text: Any) -> Any:
     """A rate a second from "200/month" or the like."""
     if isinstance(text, str):
-        found = re.fullmatch(r"\s*([\d.]+)\s*/\s*(hour|day|week|month|year)\s*", text)
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*/\s*(hour|day|week|month|year)\s*", text)
         if not found:
             raise ValueError(f"'{text}' is no rate; write 200/month (hour, day, week, month, year)")
         return float(found[1]) / _PER[found[2]]

@@ -110,13 +110,19 @@ def figure(drawn: Lanes, strips: Strips, findings: Iterable[tuple[int, Finding]]
     made = tuple(draw(strips, x, top + index * (STRIP + GAP)) for index, draw in enumerate((_rate, _errors, _latency)))
     bottom = top + len(made) * (STRIP + GAP) - GAP
     return Figure(
-        height=bottom + 30, lanes_top=lanes_top, bottom=bottom, phase_labels=labels, strips=made,
+        height=bottom + 30,
+        lanes_top=lanes_top,
+        bottom=bottom,
+        phase_labels=labels,
+        strips=made,
         phases=tuple(_phase(index, span, x, lanes_top, bottom) for index, span in enumerate(drawn.phases)),
         slots=tuple(Label(x=LEFT - 12, y=y + 13, text=f"slot {slot}") for slot, y in rails.items()),
         lives=tuple(bar for life in drawn.lives.values() for bar in _life(life, x, rails[life.slot], drawn.end_ns)),
         signs=tuple(_strike(mark, x, rails[mark.slot]) for mark in drawn.marks.values() if mark.slot in rails),
         findings=_flags(findings, x, findings_top + 16),
-        findings_top=findings_top, ticks=tuple(_ticks(drawn.start_ns, drawn.end_ns, x, bottom + 20)))
+        findings_top=findings_top,
+        ticks=tuple(_ticks(drawn.start_ns, drawn.end_ns, x, bottom + 20)),
+    )
 
 
 def _scale(start_ns: int, end_ns: int) -> Callable[[float], float]:
@@ -130,9 +136,14 @@ def _scale(start_ns: int, end_ns: int) -> Callable[[float], float]:
 
 
 def _phase(index: int, span: Span, x: Callable[[float], float], top: float, bottom: float) -> Bar:
-    return Bar(x=x(span.start_ns), y=top, width=round(x(span.end_ns) - x(span.start_ns), 1), height=bottom - top,
-               kind="even" if index % 2 == 0 else "odd",
-               title=f"{span.phase}: {clock(span.start_ns)} to {clock(span.end_ns)}")
+    return Bar(
+        x=x(span.start_ns),
+        y=top,
+        width=round(x(span.end_ns) - x(span.start_ns), 1),
+        height=bottom - top,
+        kind="even" if index % 2 == 0 else "odd",
+        title=f"{span.phase}: {clock(span.start_ns)} to {clock(span.end_ns)}",
+    )
 
 
 def _phase_labels(spans: list[Span], x: Callable[[float], float]) -> tuple[tuple[Label, ...], int]:
@@ -143,7 +154,7 @@ def _phase_labels(spans: list[Span], x: Callable[[float], float]) -> tuple[tuple
         text, start = span.phase, x(span.start_ns)
         start = min(start, WIDTH - RIGHT - len(text) * _LETTER)
         row = next((row for row, end in enumerate(ends) if end < start), len(ends))
-        ends[row:row + 1] = [start + (len(text) + 1.5) * _LETTER]
+        ends[row : row + 1] = [start + (len(text) + 1.5) * _LETTER]
         labels.append(Label(x=start, y=8 + row * LABEL + 10, text=text))
     return tuple(labels), max(len(ends), 1)
 
@@ -167,9 +178,16 @@ def _life(life: Life, x: Callable[[float], float], y: float, end_ns: int) -> Ite
 def _strike(mark: Mark, x: Callable[[float], float], y: float) -> Sign:
     what = "sham strike" if mark.mode == "sham" else f"{mark.mode} kill"
     landed = "" if mark.confirmed or mark.mode == "sham" else ", death not confirmed"
-    return Sign(x=x(mark.at_ns), y=y + 9, kind=mark.mode, letter=mark.mode[:1].upper(), number=f"#{mark.index}",
-                anchor=f"strike-{mark.index}", target=f"kill-{mark.index}",
-                title=f"#{mark.index}: {what} of {mark.victim} at {clock(mark.at_ns)}{landed}")
+    return Sign(
+        x=x(mark.at_ns),
+        y=y + 9,
+        kind=mark.mode,
+        letter=mark.mode[:1].upper(),
+        number=f"#{mark.index}",
+        anchor=f"strike-{mark.index}",
+        target=f"kill-{mark.index}",
+        title=f"#{mark.index}: {what} of {mark.victim} at {clock(mark.at_ns)}{landed}",
+    )
 
 
 def _flags(findings: Iterable[tuple[int, Finding]], x: Callable[[float], float], y: float) -> tuple[Sign, ...]:
@@ -182,9 +200,19 @@ def _flags(findings: Iterable[tuple[int, Finding]], x: Callable[[float], float],
     for index in reversed(range(len(places))):
         places[index] = round(min(places[index], limit), 1)
         limit = places[index] - _FLAG
-    return tuple(Sign(x=place, y=y, kind="finding", letter="", number=str(number), anchor=f"mark-{number}",
-                      target=f"finding-{number}", title=f"{finding.anomaly} {finding.promise} at {clock(finding.at_ns)}")
-                 for place, (number, finding) in zip(places, sorted_, strict=True))
+    return tuple(
+        Sign(
+            x=place,
+            y=y,
+            kind="finding",
+            letter="",
+            number=str(number),
+            anchor=f"mark-{number}",
+            target=f"finding-{number}",
+            title=f"{finding.anomaly} {finding.promise} at {clock(finding.at_ns)}",
+        )
+        for place, (number, finding) in zip(places, sorted_, strict=True)
+    )
 
 
 def _ticks(start_ns: int, end_ns: int, x: Callable[[float], float], y: float) -> Iterable[Label]:
@@ -209,10 +237,18 @@ def _rate(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
     users = [each.users / strips.seconds for each in strips.bins]
     total = [(each.users + each.others) / strips.seconds for each in strips.bins]
     peak = _nice(max(total, default=0) or 1, _PEAKS)
-    return Strip(top=top, title="requests", unit="per second", legend=(("users", "users"), ("others", "probes")),
-                 grid=_grid(top, peak), empty="" if any(total) else "no request was recorded",
-                 lines=(Line(path=_area(total, strips, x, top, peak), kind="others"),
-                        Line(path=_area(users, strips, x, top, peak), kind="users")))
+    return Strip(
+        top=top,
+        title="requests",
+        unit="per second",
+        legend=(("users", "users"), ("others", "probes")),
+        grid=_grid(top, peak),
+        empty="" if any(total) else "no request was recorded",
+        lines=(
+            Line(path=_area(total, strips, x, top, peak), kind="others"),
+            Line(path=_area(users, strips, x, top, peak), kind="users"),
+        ),
+    )
 
 
 def _errors(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
@@ -222,11 +258,20 @@ def _errors(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
     used = {outcome for each in strips.bins for outcome in each.bad}
     asked = any(each.users for each in strips.bins)
     empty = "" if bars else ("every user request went well" if asked else "no user request was recorded")
-    return Strip(top=top, title="not ok", unit=f"users, per {millis(strips.seconds * 1000)}", bars=tuple(bars), empty=empty,
-                 grid=_grid(top, peak) if bars else (), legend=tuple((name, name) for name in reversed(BAD) if name in used))
+    return Strip(
+        top=top,
+        title="not ok",
+        unit=f"users, per {millis(strips.seconds * 1000)}",
+        bars=tuple(bars),
+        empty=empty,
+        grid=_grid(top, peak) if bars else (),
+        legend=tuple((name, name) for name in reversed(BAD) if name in used),
+    )
 
 
-def _stack(index: int, each: Bin, strips: Strips, x: Callable[[float], float], top: float, peak: float) -> Iterable[Bar]:
+def _stack(
+    index: int, each: Bin, strips: Strips, x: Callable[[float], float], top: float, peak: float
+) -> Iterable[Bar]:
     start = strips.start_ns + index * strips.width_ns
     left, right = x(start), x(start + strips.width_ns)
     floor = top + STRIP
@@ -235,8 +280,14 @@ def _stack(index: int, each: Bin, strips: Strips, x: Callable[[float], float], t
         height = each.bad.get(name, 0) / peak * STRIP
         if height:
             floor -= height
-            yield Bar(x=left, y=round(floor, 1), width=max(round(right - left - 0.4, 1), 1.6), height=round(height, 1),
-                      kind=name, title=title)
+            yield Bar(
+                x=left,
+                y=round(floor, 1),
+                width=max(round(right - left - 0.4, 1), 1.6),
+                height=round(height, 1),
+                kind=name,
+                title=title,
+            )
 
 
 def _latency(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
@@ -251,14 +302,21 @@ def _latency(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
     def y(value: float) -> float:
         return round(top + STRIP - (math.log10(value) - low) / decades * STRIP, 1)
 
-    grid = tuple(Label(x=LEFT, y=y(10.0 ** power), text=millis(10.0 ** power)) for power in range(low, low + decades + 1))
-    return Strip(top=top, title="latency", unit="from the intended start", grid=grid,
-                 legend=(("p99", "p99"), ("p95", "p95"), ("p50", "p50")),
-                 lines=tuple(Line(path=_line(values, strips, x, y), kind=name) for name, values in ranks.items()))
+    grid = tuple(Label(x=LEFT, y=y(10.0**power), text=millis(10.0**power)) for power in range(low, low + decades + 1))
+    return Strip(
+        top=top,
+        title="latency",
+        unit="from the intended start",
+        grid=grid,
+        legend=(("p99", "p99"), ("p95", "p95"), ("p50", "p50")),
+        lines=tuple(Line(path=_line(values, strips, x, y), kind=name) for name, values in ranks.items()),
+    )
 
 
 def _grid(top: float, peak: float) -> tuple[Label, ...]:
-    return tuple(Label(x=LEFT, y=round(top + STRIP - share * STRIP, 1), text=f"{peak * share:g}") for share in (0.0, 0.5, 1.0))
+    return tuple(
+        Label(x=LEFT, y=round(top + STRIP - share * STRIP, 1), text=f"{peak * share:g}") for share in (0.0, 0.5, 1.0)
+    )
 
 
 def _area(values: list[float], strips: Strips, x: Callable[[float], float], top: float, peak: float) -> str:
@@ -289,4 +347,6 @@ def caption(drawn: Lanes) -> str:
     kills = [mark for mark in drawn.marks.values() if mark.mode != "sham"]
     shams = len(drawn.marks) - len(kills)
     times = f"from {clock(drawn.start_ns)} to {clock(drawn.end_ns)}" if drawn.lives else NONE
-    return f"{plural(len(drawn.slots), 'slot')}, {plural(len(kills), 'kill')} and {plural(shams, 'sham strike')}, {times}"
+    return (
+        f"{plural(len(drawn.slots), 'slot')}, {plural(len(kills), 'kill')} and {plural(shams, 'sham strike')}, {times}"
+    )

@@ -35,12 +35,20 @@ class HtmlReporter:
 def html(result: Result, events: list[Event], folder: Path) -> str:
     """The whole page."""
     shown = page(result, events, folder)
-    return _environment().get_template("report.html.j2").render({name: getattr(shown, name) for name in shown.__slots__})
+    return (
+        _environment().get_template("report.html.j2").render({name: getattr(shown, name) for name in shown.__slots__})
+    )
 
 
 def _environment() -> Environment:
-    made = Environment(loader=PackageLoader("chaoscheck.reporting", "assets"), autoescape=select_autoescape(default=True),
-                       undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_safe)
+    made = Environment(
+        loader=PackageLoader("chaoscheck.reporting", "assets"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_safe,
+    )
     for measure in (units.clock, units.span, units.millis, units.between, units.percent, units.count, units.plural):
         made.filters[measure.__name__] = measure
     made.globals["style"] = Markup((Path(__file__).parent / "assets" / "report.css").read_text(encoding="utf-8"))

@@ -37,12 +37,16 @@ def junit(result: Result) -> bytes:
     groups: dict[str, list[Gate]] = {}
     for gate in _gates(result):
         groups.setdefault(gate.group, []).append(gate)
-    root = ET.Element("testsuites", name=one_line(f"chaoscheck {result.plan}"), time=f"{result.duration_s:.3f}",
-                      **_counts([gate for gates in groups.values() for gate in gates]))
+    every = [gate for gates in groups.values() for gate in gates]
+    root = ET.Element(
+        "testsuites",
+        {"name": one_line(f"chaoscheck {result.plan}"), "time": f"{result.duration_s:.3f}"} | _counts(every),
+    )
     for group, gates in groups.items():
         _suite(root, group, gates, result)
     ET.indent(root)
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    text: str = ET.tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
 
 
 def _gates(result: Result) -> list[Gate]:
@@ -50,14 +54,25 @@ def _gates(result: Result) -> list[Gate]:
     worst = max((gate.verdict.rank for gate in result.gates), default=-1)
     if worst >= result.verdict.rank:
         return list(result.gates)
-    return [Gate(group="run", name="verdict", verdict=result.verdict, expected="PASS", actual=result.verdict.value, margin="",
-                 n=-1, detail=result.reason), *result.gates]
+    return [
+        Gate(
+            group="run",
+            name="verdict",
+            verdict=result.verdict,
+            expected="PASS",
+            actual=result.verdict.value,
+            margin="",
+            n=-1,
+            detail=result.reason,
+        ),
+        *result.gates,
+    ]
 
 
 def _suite(root: ET.Element, group: str, gates: list[Gate], result: Result) -> None:
     name = one_line(f"{result.plan}.{group}")
-    suite = ET.SubElement(root, "testsuite", name=name, timestamp=one_line(result.started.removesuffix("Z")), time="0",
-                          **_counts(gates))
+    head = {"name": name, "timestamp": one_line(result.started.removesuffix("Z")), "time": "0"}
+    suite = ET.SubElement(root, "testsuite", head | _counts(gates))
     properties = ET.SubElement(suite, "properties")
     for key, value in (("run", result.run), ("seed", str(result.seed)), ("command", result.command)):
         ET.SubElement(properties, "property", name=key, value=one_line(value))
@@ -68,7 +83,9 @@ def _suite(root: ET.Element, group: str, gates: list[Gate], result: Result) -> N
         label = label if seen[label] == 1 else f"{label} ({seen[label]})"
         case = ET.SubElement(suite, "testcase", classname=name, name=label, time="0")
         if gate.verdict in _TAG:
-            problem = ET.SubElement(case, _TAG[gate.verdict], type=gate.verdict.value, message=one_line(_brief(gate), 300))
+            problem = ET.SubElement(
+                case, _TAG[gate.verdict], type=gate.verdict.value, message=one_line(_brief(gate), 300)
+            )
             problem.text = visible(_text(gate, result))
         else:
             ET.SubElement(case, "system-out").text = visible(_brief(gate))
@@ -97,10 +114,15 @@ def _text(gate: Gate, result: Result) -> str:
 def finding_lines(finding: Finding) -> list[str]:
     """A finding as plain text, its chain of requests included."""
     blame = f" {finding.wording} strike #{finding.strike} of {finding.victim}" if finding.strike >= 0 else ""
-    lines = [f"{finding.anomaly} {finding.promise}: {one_line(finding.summary)}", f"  cause: {finding.cause.value}{blame}"]
+    lines = [
+        f"{finding.anomaly} {finding.promise}: {one_line(finding.summary)}",
+        f"  cause: {finding.cause.value}{blame}",
+    ]
     for link in finding.chain:
         what = link.curl or link.note
         lines.append(f"  {link.at_ns / 1e9:9.3f} s  {one_line(what)}")
         if link.curl:
-            lines.append(f"               -> {link.status or 'no answer'} from {link.instance or 'nobody'} {one_line(link.note, 200)}")
+            lines.append(
+                f"               -> {link.status or 'no answer'} from {link.instance or 'nobody'} {one_line(link.note, 200)}"
+            )
     return [*lines, f"  fix: {one_line(finding.fix)}"]

@@ -99,12 +99,14 @@ def _note(made: Lanes, event: Event) -> None:
         if not event.asked and event.instance in made.lives:
             made.lives[event.instance] = replace(made.lives[event.instance], asked=False)
     elif isinstance(event, StrikeBegan):
-        made.marks[event.index] = Mark(index=event.index, mode=event.mode, slot=event.slot, victim=event.victim,
-                                       at_ns=event.t_ns, confirmed=False)
+        made.marks[event.index] = Mark(
+            index=event.index, mode=event.mode, slot=event.slot, victim=event.victim, at_ns=event.t_ns, confirmed=False
+        )
     elif isinstance(event, Struck) and event.index in made.marks:
         at_ns = max(event.death_ns, event.signal_ns, event.decided_ns)
-        made.marks[event.index] = replace(made.marks[event.index], confirmed=event.confirmed,
-                                          at_ns=event.death_ns if event.death_ns >= 0 else at_ns)
+        made.marks[event.index] = replace(
+            made.marks[event.index], confirmed=event.confirmed, at_ns=event.death_ns if event.death_ns >= 0 else at_ns
+        )
         if event.death_ns >= 0:
             _amend(made, event.victim, death_ns=event.death_ns)
 
@@ -114,8 +116,11 @@ def _amend(made: Lanes, name: str, *, ready_ns: int = -1, death_ns: int = -1) ->
     life = made.lives.get(name)
     if life is None:
         return
-    made.lives[name] = replace(life, ready_ns=life.ready_ns if life.ready_ns >= 0 else ready_ns,
-                               death_ns=life.death_ns if life.death_ns >= 0 else death_ns)
+    made.lives[name] = replace(
+        life,
+        ready_ns=life.ready_ns if life.ready_ns >= 0 else ready_ns,
+        death_ns=life.death_ns if life.death_ns >= 0 else death_ns,
+    )
 
 
 def _spans(began: list[tuple[str, int]], start_ns: int, end_ns: int) -> Iterable[Span]:

@@ -82,13 +82,23 @@ def page(result: Result, events: list[Event], folder: Path) -> Page:
         groups.setdefault(gate.group, []).append(gate)
     answered = sum(result.instances_share.values())
     return Page(
-        result=result, symbol=SYMBOL, meaning=MEANING[result.verdict], findings=findings, whole=WHOLE, strips=seen,
-        groups=tuple((name, tuple(gates)) for name, gates in groups.items()), damage=damage,
-        figure=figure(drawn, seen, findings[:WHOLE]), caption=caption(drawn), grids=tuple(_grids(result.matrix)),
+        result=result,
+        symbol=SYMBOL,
+        meaning=MEANING[result.verdict],
+        findings=findings,
+        whole=WHOLE,
+        strips=seen,
+        groups=tuple((name, tuple(gates)) for name, gates in groups.items()),
+        damage=damage,
+        figure=figure(drawn, seen, findings[:WHOLE]),
+        caption=caption(drawn),
+        grids=tuple(_grids(result.matrix)),
         outcomes=tuple(sorted({outcome for counts in seen.lanes.values() for outcome in counts})),
-        incidents=tuple(_incidents(events)), facts=tuple(_facts(result, events)),
+        incidents=tuple(_incidents(events)),
+        facts=tuple(_facts(result, events)),
         shares=tuple((name, number, number / answered) for name, number in result.instances_share.items() if answered),
-        plan=_plan_text(folder))
+        plan=_plan_text(folder),
+    )
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -112,15 +122,21 @@ def _grids(cells: Iterable[MatrixCell]) -> Iterable[Grid]:
         slots = tuple(sorted({slot for pair in found for slot in pair}))
         rows = tuple((writer, tuple(found.get((writer, reader)) for reader in slots)) for writer in slots)
         told = [cell for cell in found.values() if cell.holds is not None]
-        yield Grid(promise=promise, slots=slots, rows=rows, holds=sum(bool(cell.holds) for cell in told), told=len(told))
+        yield Grid(
+            promise=promise, slots=slots, rows=rows, holds=sum(bool(cell.holds) for cell in told), told=len(told)
+        )
 
 
 def _incidents(events: Iterable[Event]) -> Iterable[Incident]:
     for event in events:
         at = clock(event.t_ns)
         if isinstance(event, Troubled):
-            yield Incident(at=at, what=f"The run stopped while in {event.during}: {event.message} ({event.kind})",
-                           hint=event.hint, log=event.details)
+            yield Incident(
+                at=at,
+                what=f"The run stopped while in {event.during}: {event.message} ({event.kind})",
+                hint=event.hint,
+                log=event.details,
+            )
         elif isinstance(event, Interrupted):
             yield Incident(at=at, what=f"The run was ended early by its user while in {event.during}.", hint="", log="")
         elif isinstance(event, WorkerLost):
@@ -129,7 +145,9 @@ def _incidents(events: Iterable[Event]) -> Iterable[Incident]:
             yield Incident(at=at, what=f"Store {event.store} ended or restarted unasked.", hint="", log=event.detail)
         elif isinstance(event, InstanceDied) and not event.asked:
             why = "out of memory" if event.out_of_memory else f"exit code {event.exit_code}"
-            yield Incident(at=at, what=f"{event.instance} died, and no strike meant it ({why}).", hint="", log=event.log)
+            yield Incident(
+                at=at, what=f"{event.instance} died, and no strike meant it ({why}).", hint="", log=event.log
+            )
 
 
 def _facts(result: Result, events: list[Event]) -> Iterable[tuple[str, str]]:

@@ -58,8 +58,14 @@ class _Gathering:
 
     def done(self) -> Bin:
         ranks = _percentiles(self.buckets, (0.50, 0.95, 0.99))
-        return Bin(users=self.users, others=self.others, bad=dict(sorted(self.bad.items())),
-                   p50_ms=ranks[0], p95_ms=ranks[1], p99_ms=ranks[2])
+        return Bin(
+            users=self.users,
+            others=self.others,
+            bad=dict(sorted(self.bad.items())),
+            p50_ms=ranks[0],
+            p95_ms=ranks[1],
+            p99_ms=ranks[2],
+        )
 
 
 def strips(rows: Iterable[Row], start_ns: int, end_ns: int, bins: int = BINS) -> Strips:
@@ -78,8 +84,12 @@ def strips(rows: Iterable[Row], start_ns: int, end_ns: int, bins: int = BINS) ->
         if 0 <= index < bins:
             _count(gathering[index], op)
     order = [lane.value for lane in Lane]
-    return Strips(start_ns=start_ns, width_ns=width, bins=tuple(each.done() for each in gathering),
-                  lanes={lane: dict(lanes[lane]) for lane in sorted(lanes, key=lambda lane: _place(order, lane))})
+    return Strips(
+        start_ns=start_ns,
+        width_ns=width,
+        bins=tuple(each.done() for each in gathering),
+        lanes={lane: dict(lanes[lane]) for lane in sorted(lanes, key=lambda lane: _place(order, lane))},
+    )
 
 
 def _count(into: _Gathering, op: Op) -> None:

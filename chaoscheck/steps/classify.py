@@ -20,8 +20,8 @@ class Seen(NamedTuple):
     """What is known of an attempt.
 
     `sent` is False only if certainly no byte left. `meets`, `refused`, `gone` say whether the plan's words hold;
-    `gone_said` that the plan says what absence looks like. `to_login` is a redirect to a login page. `not_forwarded` is a
-    balancer's word that no instance got it. `can_be_gone`: the controls saw `expect` unmet where it had to be.
+    `gone_said` that the plan says what absence looks like. `to_login` is a redirect to a login page. `not_forwarded`
+    is a balancer's word that no instance got it. `can_be_gone`: the controls saw `expect` unmet where it had to be.
     """
 
     status: int

@@ -23,7 +23,11 @@ class Client:
     def copy(self) -> Client:
         """The same user at another browser with the same cookies: what it does there doesn't touch this jar."""
         return Client(
-            session=self.session, jar=self.jar.copy(), names=dict(self.names), logged_in=self.logged_in, objects=dict(self.objects)
+            session=self.session,
+            jar=self.jar.copy(),
+            names=dict(self.names),
+            logged_in=self.logged_in,
+            objects=dict(self.objects),
         )
 
     def guest(self) -> Client:

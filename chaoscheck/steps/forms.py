@@ -89,7 +89,9 @@ def _controls(element: Any) -> list[Any]:
     own = [item for item in element.iter("input", "select", "textarea", "button") if item.get("form") is None]
     name = element.get("id")
     root = element.getroottree().getroot()
-    return own + [item for item in root.iter("input", "select", "textarea", "button") if name and item.get("form") == name]
+    return own + [
+        item for item in root.iter("input", "select", "textarea", "button") if name and item.get("form") == name
+    ]
 
 
 def _names(element: Any) -> set[str]:

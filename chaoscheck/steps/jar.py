@@ -27,9 +27,9 @@ class _Cookie(NamedTuple):
 class Jar:
     """Cookies of one browser that has opened `origin`. Every call scopes by that origin, whichever instance is dialled.
 
-    As the client visits one host only, a cookie is either of use there or not kept at all: foreign domains, `Secure` over
-    plain http, and `__Host-`/`__Secure-` names that break their rules are refused. SameSite never matters: every request
-    comes from the origin itself. `now` tells the wall clock, s.
+    As the client visits one host only, a cookie is either of use there or not kept at all: foreign domains, `Secure`
+    over plain http, and `__Host-`/`__Secure-` names that break their rules are refused. SameSite never matters: every
+    request comes from the origin itself. `now` tells the wall clock, s.
     """
 
     __slots__ = ("_born", "_cookies", "_headers", "_host", "_now", "_secure", "_soonest_s", "origin")
@@ -195,4 +195,4 @@ def _is_address(host: str) -> bool:
 
 
 def _has_controls(text: str) -> bool:
-    return any(char < " " and char != "\t" or char == "\x7f" for char in text)
+    return any((char < " " and char != "\t") or char == "\x7f" for char in text)

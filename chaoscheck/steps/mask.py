@@ -10,9 +10,18 @@ from chaoscheck.steps.base import Answer, Wire
 MASK = "***"
 EXCERPT_CHARS = 300
 
-_SECRET_HEADERS = frozenset({
-    "authorization", "proxy-authorization", "x-api-key", "x-auth-token", "x-csrf-token", "x-csrftoken", "x-xsrf-token", "api-key",
-})
+_SECRET_HEADERS = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "x-api-key",
+        "x-auth-token",
+        "x-csrf-token",
+        "x-csrftoken",
+        "x-xsrf-token",
+        "api-key",
+    }
+)
 _FIELD = re.compile(
     r"""((?:pass(?:word|wd)?|pwd|secret|token|csrf|api[-_]?key|session[-_]?id|authenticity)[\w-]*["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s&,;}<>"']+)""",
     re.IGNORECASE,
@@ -30,8 +39,12 @@ def printable(text: str) -> str:
 
 def looks_secret(text: str) -> bool:
     """Whether a value that was taken from an answer looks like a token rather than a name or a number."""
-    return len(text) >= 16 and not any(char.isspace() for char in text) and any(char.isalpha() for char in text) and (
-        any(char.isdigit() for char in text) or len(text) >= 32)
+    return (
+        len(text) >= 16
+        and not any(char.isspace() for char in text)
+        and any(char.isalpha() for char in text)
+        and (any(char.isdigit() for char in text) or len(text) >= 32)
+    )
 
 
 class Masker:
@@ -80,7 +93,7 @@ class Masker:
         parts = [str(answer.status)] if answer.status else []
         if location := answer.header("location"):
             parts.append(f"location={location[:EXCERPT_CHARS]}")
-        parts.append(text[:4 * EXCERPT_CHARS])
+        parts.append(text[: 4 * EXCERPT_CHARS])
         return printable(self.text(" ".join(parts), also))[:EXCERPT_CHARS]
 
 
@@ -89,8 +102,9 @@ def _either(secrets: Iterable[str]) -> re.Pattern[str] | None:
     if not words:
         return None
     # A short secret stands in other words by chance, and masking those would garble the text.
-    return re.compile("|".join(
-        re.escape(word) if len(word) >= _SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words))
+    return re.compile(
+        "|".join(re.escape(word) if len(word) >= _SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
+    )
 
 
 def _field_masked(found: re.Match[str]) -> str:

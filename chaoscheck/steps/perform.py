@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import NamedTuple
 
 from chaoscheck.model.clock import Clock
-from chaoscheck.model.ops import Op, Outcome
+from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.model.wire import BALANCER_HEADER, INSTANCE_HEADER
 from chaoscheck.plan.plan import Target
 from chaoscheck.plan.steps import Promise
@@ -22,6 +22,10 @@ from chaoscheck.steps.render import CompiledStep, Origin
 
 WRONG_USER = "wrong user"
 _OPEN_NAMES = frozenset({"user", "value", "obj", "session"})
+# Read once: asking an enum member for its value costs more than all of a comparison, four times a request.
+_OK, _FAIL, _UNKNOWN, _DROPPED = Outcome.OK.value, Outcome.FAIL.value, Outcome.UNKNOWN.value, Outcome.DROPPED.value
+_LANES = {lane: lane.value for lane in Lane}
+_INSTANCE, _BALANCER = INSTANCE_HEADER.lower(), BALANCER_HEADER.lower()
 
 
 class Exchange(NamedTuple):
@@ -55,20 +59,35 @@ class Performer:
 
     `origin` is the URL that clients believe they opened. `rids` makes a new request id at each call. `secrets` are masked
     in what is recorded. `gone_by_expect` holds the promises whose `see` the controls saw unmet where it had to be.
-    `other_user` finds another run user's name in a text. `watch` is told of every attempt. A request is given to `Router.pick` once an
+    `other_user` finds another run user's name in a text. `watch` is told of every attempt. `Router.pick` is asked once an
     attempt, in the order in which they are sent; attempt 0 begins a new request.
     """
 
     def __init__(
-        self, promises: Mapping[str, Promise], target: Target, origin: str, transport: Transport, journal: Journal, clock: Clock,
-        rids: Callable[[], str], secrets: Iterable[str] = (), *, timeout_s: float = 10.0, gone_by_expect: Container[str] = frozenset(),
-        other_user: Callable[[str], str | None] | None = None, watch: Callable[[Exchange], None] | None = None,
+        self,
+        promises: Mapping[str, Promise],
+        target: Target,
+        origin: str,
+        transport: Transport,
+        journal: Journal,
+        clock: Clock,
+        rids: Callable[[], str],
+        secrets: Iterable[str] = (),
+        *,
+        timeout_s: float = 10.0,
+        gone_by_expect: Container[str] = frozenset(),
+        other_user: Callable[[str], str | None] | None = None,
+        watch: Callable[[Exchange], None] | None = None,
     ) -> None:
         origin = target.public_url or origin
-        self.origin = Origin(url=origin, forwarded=origin.partition(":")[0] if target.public_url else "", extra=target.headers)
+        self.origin = Origin(
+            url=origin, forwarded=origin.partition(":")[0] if target.public_url else "", extra=target.headers
+        )
         self.masker = Masker(secrets)
         self._promises = prepare(promises, self.origin, timeout_s)
-        self._session_names = frozenset[str]().union(*(each.takes for each in self._promises.values() if each.is_session))
+        self._session_names = frozenset[str]().union(
+            *(each.takes for each in self._promises.values() if each.is_session)
+        )
         self._transport = transport
         self._journal = journal
         self._clock = clock
@@ -85,8 +104,10 @@ class Performer:
         last = steps[-1]
         for step in steps:
             self._enter(walk, step)
-            op, reached = self._submit(walk, step, step is last) if step.is_submit else self._plain(walk, step, step is last)
-            if op.outcome != Outcome.OK.value:
+            op, reached = (
+                self._submit(walk, step, step is last) if step.is_submit else self._plain(walk, step, step is last)
+            )
+            if op.outcome != _OK:
                 break
         if reached:
             self._remember(walk, op)
@@ -98,7 +119,14 @@ class Performer:
             walk.guest = walk.guest or self._guest(client)
         walk.actor = walk.guest if step.is_guest and walk.guest is not None else client
         own = client.objects.get((call.promise, call.obj)) if client.objects else None
-        walk.names = {**walk.actor.names, **(own or {}), **walk.taken, "value": call.value, "obj": call.obj, "session": client.session}
+        walk.names = {
+            **walk.actor.names,
+            **(own or {}),
+            **walk.taken,
+            "value": call.value,
+            "obj": call.obj,
+            "session": client.session,
+        }
 
     def _guest(self, client: Client) -> Client:
         guest = client.guest()
@@ -130,7 +158,9 @@ class Performer:
                 form = find_form(page, url, typed)
             except NoForm as error:
                 return str(error)
-            posts.append(lambda rid: _post(compiled, walk, encode(form, typed, "chaoscheck-" + rid), form.method, url, rid))
+            posts.append(
+                lambda rid: _post(compiled, walk, encode(form, typed, "chaoscheck-" + rid), form.method, url, rid)
+            )
             return ""
 
         op, _ = self._request(walk, step, fetch, False, check)
@@ -140,7 +170,12 @@ class Performer:
         return op, judged
 
     def _request(
-        self, walk: _Walk, step: PreparedStep, make: Callable[[str], Wire], judged: bool, check: Callable[[Page], str] | None = None
+        self,
+        walk: _Walk,
+        step: PreparedStep,
+        make: Callable[[str], Wire],
+        judged: bool,
+        check: Callable[[Page], str] | None = None,
     ) -> tuple[Op, Page]:
         """Attempts until one was sent or nobody else can take it; the last one's op and answer."""
         attempt = 0
@@ -151,9 +186,9 @@ class Performer:
             sent_ns = self._clock.now_ns()
             self._journal.invoke(_op(walk, rid, attempt, via, judged, sent_ns))
             answer = self._transport.send(address, wire, fresh=walk.call.fresh)
-            if answer.headers and (cookies := answer.header_all("set-cookie")):
-                walk.actor.jar.absorb(wire.path, cookies)
             page = Page(answer, walk.actor.jar)
+            if "set-cookie" in page.headers:
+                walk.actor.jar.absorb(wire.path, answer.header_all("set-cookie"))
             op = self._judged(walk, step, page, _op(walk, rid, attempt, via, judged, sent_ns), check)
             self._journal.done(op)
             if self._watch is not None:
@@ -180,21 +215,26 @@ class Performer:
             if other is not None:
                 outcome, error, seen = Outcome.GONE, WRONG_USER, other
         excerpt = "" if outcome is Outcome.OK else self.masker.excerpt(answer, _text(page), self._secrets(walk))
-        via = op.via
-        return Op(
-            *op[:13], answer.done_ns, outcome.value, answer.status, error,
-            answer.header(INSTANCE_HEADER) if via == "lb" else via, seen, excerpt,
-        )
+        incarnation = page.headers.get(_INSTANCE, "") if op.via == "lb" else op.via
+        return Op(*op[:13], answer.done_ns, outcome.value, answer.status, error, incarnation, seen, excerpt)
 
-    def _outcome(self, walk: _Walk, step: PreparedStep, page: Page, verdict: Verdict, is_write: bool) -> tuple[Outcome, str]:
+    def _outcome(
+        self, walk: _Walk, step: PreparedStep, page: Page, verdict: Verdict, is_write: bool
+    ) -> tuple[Outcome, str]:
         if verdict.meets and page.answer.status < 400:
             return Outcome.OK, ""
         answer = page.answer
         outcome, row = classify(
             Seen(
-                status=answer.status, trouble=answer.trouble, sent=answer.sent, meets=verdict.meets, refused=verdict.refused,
-                gone=verdict.gone, gone_said=step.gone_said, to_login=verdict.to_login,
-                not_forwarded=answer.status == 503 and answer.header(BALANCER_HEADER).lower() == "none",
+                status=answer.status,
+                trouble=answer.trouble,
+                sent=answer.sent,
+                meets=verdict.meets,
+                refused=verdict.refused,
+                gone=verdict.gone,
+                gone_said=step.gone_said,
+                to_login=verdict.to_login,
+                not_forwarded=answer.status == 503 and page.headers.get(_BALANCER, "").lower() == "none",
                 can_be_gone=walk.call.promise in self._gone_by_expect,
             ),
             is_write=is_write,
@@ -217,19 +257,23 @@ class Performer:
 
     def _remember(self, walk: _Walk, op: Op) -> None:
         call, client = walk.call, walk.client
-        if walk.taken and op.outcome == Outcome.OK.value:
+        if walk.taken and op.outcome == _OK:
             client.names |= walk.taken
             if call.action == "do" and not walk.promise.is_session:
                 # A client that makes many objects must see each by the names that this one gave.
                 client.objects[call.promise, call.obj] = dict(walk.taken)
         if walk.promise.is_session:
-            if call.action == "do" and op.outcome == Outcome.OK.value:
+            if call.action == "do" and op.outcome == _OK:
                 client.logged_in = True
-            elif call.action == "undo" and op.outcome != Outcome.FAIL.value:
+            elif call.action == "undo" and op.outcome != _FAIL:
                 client.logged_in = False
 
     def _secrets(self, walk: _Walk) -> list[str]:
-        named = [text for name, text in walk.names.items() if name not in _OPEN_NAMES and (name == "password" or looks_secret(text))]
+        named = [
+            text
+            for name, text in walk.names.items()
+            if name not in _OPEN_NAMES and (name == "password" or looks_secret(text))
+        ]
         session = [walk.names[name] for name in self._session_names if name in walk.names]
         return [*walk.actor.jar.values(), *walk.taken.values(), *named, *session]
 
@@ -237,7 +281,10 @@ class Performer:
         also = self._secrets(walk)
         masker = self.masker
         return Exchange(
-            op=op, wire=masker.wire(wire, also), headers=masker.headers(page.answer.headers), text=masker.text(_text(page), also),
+            op=op,
+            wire=masker.wire(wire, also),
+            headers=masker.headers(page.answer.headers),
+            text=masker.text(_text(page), also),
             taken={name: masker.text(text, [text] if looks_secret(text) else ()) for name, text in walk.taken.items()},
         )
 
@@ -248,10 +295,28 @@ def _compiled(step: PreparedStep, actor: Client) -> CompiledStep:
 
 def _op(walk: _Walk, rid: str, attempt: int, via: str, judged: bool, sent_ns: int) -> Op:
     call = walk.call
-    outcome = Outcome.DROPPED if call.action == "see" else Outcome.UNKNOWN
+    outcome = _DROPPED if call.action == "see" else _UNKNOWN
     return Op(
-        rid, walk.client.session, call.promise, call.action, call.obj, call.seq, attempt, call.value, call.lane.value, via, judged,
-        walk.intended_ns, sent_ns, -1, outcome.value, 0, "", "", "", "",
+        rid,
+        walk.client.session,
+        call.promise,
+        call.action,
+        call.obj,
+        call.seq,
+        attempt,
+        call.value,
+        _LANES[call.lane],
+        via,
+        judged,
+        walk.intended_ns,
+        sent_ns,
+        -1,
+        outcome,
+        0,
+        "",
+        "",
+        "",
+        "",
     )
 
 
@@ -264,11 +329,15 @@ def _form_verdict(page: Page, check: Callable[[Page], str]) -> Verdict:
     return verdict
 
 
-def _post(compiled: CompiledStep, walk: _Walk, encoded: tuple[str, bytes, str], method: str, page_url: str, rid: str) -> Wire:
+def _post(
+    compiled: CompiledStep, walk: _Walk, encoded: tuple[str, bytes, str], method: str, page_url: str, rid: str
+) -> Wire:
     """The request that submits a form: the step's headers, and those that a browser adds to a form's post."""
     path, body, content_type = encoded
     replaced = {"content-type", "origin", "referer"}
-    headers = [pair for pair in compiled.headers(walk.names, walk.actor.jar, path, rid) if pair[0].lower() not in replaced]
+    headers = [
+        pair for pair in compiled.headers(walk.names, walk.actor.jar, path, rid) if pair[0].lower() not in replaced
+    ]
     headers.append(("Referer", page_url))
     if method == "POST":
         headers += [("Origin", compiled.origin.url), ("Content-Type", content_type)]
@@ -277,4 +346,3 @@ def _post(compiled: CompiledStep, walk: _Walk, encoded: tuple[str, bytes, str], 
 
 def _text(page: Page) -> str:
     return page.text if page.answer.trouble is not Trouble.GARBAGE else ""
-

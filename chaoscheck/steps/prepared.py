@@ -34,13 +34,27 @@ class PreparedStep:
     """One step: how to send it (`plain`, or `logged_in` with the session's headers) and how to understand its answer."""
 
     __slots__ = (
-        "_gone", "_redirects_ok", "_refused", "_takes", "_value", "_values", "expect", "gone_said", "is_guest", "is_submit", "logged_in",
+        "_gone",
+        "_redirects_ok",
+        "_refused",
+        "_takes",
+        "_value",
+        "_values",
+        "expect",
+        "gone_said",
+        "is_guest",
+        "is_submit",
+        "logged_in",
         "plain",
     )
 
-    def __init__(self, step: Step, *, is_write: bool, origin: Origin, session_headers: Mapping[str, str], timeout_s: float) -> None:
+    def __init__(
+        self, step: Step, *, is_write: bool, origin: Origin, session_headers: Mapping[str, str], timeout_s: float
+    ) -> None:
         self.plain = CompiledStep(step, origin, timeout_s=timeout_s)
-        self.logged_in = CompiledStep(step, origin, defaults=session_headers, timeout_s=timeout_s) if session_headers else self.plain
+        self.logged_in = (
+            CompiledStep(step, origin, defaults=session_headers, timeout_s=timeout_s) if session_headers else self.plain
+        )
         self.expect = Expectation(step.expect, SUCCESS_OR_REDIRECT if is_write else SUCCESS)
         self._refused = Expectation(step.refused, _TELLABLE) if step.refused is not None else None
         self._gone = Expectation(step.gone, _TELLABLE) if step.gone is not None else None
@@ -60,8 +74,10 @@ class PreparedStep:
         verdict.read = self.read(page)
         answer = page.answer
         if 300 <= answer.status < 400:
-            verdict.to_login = redirects_to_login(answer.status, answer.header("location"))
-        verdict.unmet = self.expect.unmet(page, names, verdict.read) or self._login_page(verdict) or self._take(page, verdict)
+            verdict.to_login = redirects_to_login(answer.status, page.headers.get("location", ""))
+        verdict.unmet = (
+            self.expect.unmet(page, names, verdict.read) or self._login_page(verdict) or self._take(page, verdict)
+        )
         verdict.meets = not verdict.unmet
         if not verdict.meets:
             verdict.refused = self._refused is not None and self._refused.holds(page, names, verdict.read)
@@ -102,7 +118,10 @@ class PreparedPromise:
         self._actions = {
             action: tuple(
                 PreparedStep(
-                    step, is_write=action != "see", origin=origin, timeout_s=timeout_s,
+                    step,
+                    is_write=action != "see",
+                    origin=origin,
+                    timeout_s=timeout_s,
                     # The session promise says its own headers; while it logs in there are none to repeat.
                     session_headers={} if self.is_session and action == "do" else session_headers,
                 )
@@ -134,12 +153,15 @@ def prepare(promises: Mapping[str, Promise], origin: Origin, timeout_s: float) -
 
 def check_names(promises: Mapping[str, Promise], known: Iterable[str] = ()) -> None:
     """PlanError for a `$name` that nothing sets: not given (user, password, value, ..., `known`), taken by no step."""
-    steps = [step for promise in promises.values() for action in ("do", "see", "undo") for step in promise.action(action)]
+    steps = [
+        step for promise in promises.values() for action in ("do", "see", "undo") for step in promise.action(action)
+    ]
     have = GIVEN_NAMES | names_taken(steps) | set(known)
     for name, promise in promises.items():
         for action in ("do", "see", "undo"):
             for step in promise.action(action):
                 for unset in sorted(names_needed(step) - have):
                     raise PlanError(
-                        f"promise '{name}': {action} of {step.path} uses ${unset}, which nothing sets", hint=nearest(unset, have)
+                        f"promise '{name}': {action} of {step.path} uses ${unset}, which nothing sets",
+                        hint=nearest(unset, have),
                     )

@@ -35,7 +35,9 @@ class HangUp:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -87,7 +89,9 @@ def _tried(transport: Transport, server: HangUp, method: str, fresh: bool) -> in
             hint="another version of an HTTP library may resend by itself; install the versions that pyproject.toml names",
         )
     if not fresh and arrived != server.arrived[hello][-1:]:
-        raise ProbeTrouble(f"the transport opened a new connection for {method} where one was open, so its reuse is not proven")
+        raise ProbeTrouble(
+            f"the transport opened a new connection for {method} where one was open, so its reuse is not proven"
+        )
     if answer.status or not answer.sent or answer.trouble not in (Trouble.CLOSED, Trouble.RESET):
         raise ProbeTrouble(f"the transport took a hang-up after a {method} for something else: {_told(answer)}")
     return len(arrived)

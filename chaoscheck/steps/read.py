@@ -26,13 +26,15 @@ _ATTRIBUTE = re.compile(r"^(.*?)@([A-Za-z_][\w:-]*)$", re.DOTALL)
 
 
 class Page:
-    """An answer, read lazily and once. `jar` is the client's, which has taken in the answer's cookies."""
+    """An answer, read lazily and once. `jar` is the client's, which has taken in the answer's cookies; `headers` has the
+    first of each name, in lower case."""
 
-    __slots__ = ("_json", "_text", "_tree", "answer", "jar")
+    __slots__ = ("_json", "_text", "_tree", "answer", "headers", "jar")
 
     def __init__(self, answer: Answer, jar: Jar | None = None) -> None:
         self.answer = answer
         self.jar = jar
+        self.headers = {name.lower(): value for name, value in reversed(answer.headers)}
         self._text: str | None = None
         self._json: list[Any] | None = None
         self._tree: list[Any] | None = None
@@ -40,7 +42,7 @@ class Page:
     @property
     def text(self) -> str:
         if self._text is None:
-            self._text = _decoded(self.answer)
+            self._text = _decoded(self.answer.body, self.headers)
         return self._text
 
     @property
@@ -74,7 +76,10 @@ class Reader:
         kind, colon, rest = text.partition(":")
         maker = _READERS.get(kind.strip()) if colon else None
         if maker is None:
-            raise PlanError(f"{text!r} doesn't say how to read", hint=f"begin with one of {', '.join(f'{key}:' for key in _READERS)}")
+            raise PlanError(
+                f"{text!r} doesn't say how to read",
+                hint=f"begin with one of {', '.join(f'{key}:' for key in _READERS)}",
+            )
         self.text = text
         self._read = maker(rest.strip())
 
@@ -157,7 +162,9 @@ def _json_reader(path: str) -> Callable[[Page], list[Any]]:
             raise PlanError(f"json:{path} isn't a path", hint="write json:a.b[0].c or json:items[*].sku")
         at = found.end()
         index = found[2]
-        tokens.append((int(index) if index != "*" else "*") if index is not None else "." + (found[1] or found[4] or ""))
+        tokens.append(
+            (int(index) if index != "*" else "*") if index is not None else "." + (found[1] or found[4] or "")
+        )
     return lambda page: _walk(page.json, tokens)
 
 
@@ -179,7 +186,9 @@ def _css_reader(text: str) -> Callable[[Page], list[Any]]:
     try:
         select = CSSSelector(selector, translator="html")
     except SelectorError as error:
-        raise PlanError(f"css:{selector} isn't a selector: {error}", hint="write css:#id, css:.class or css:input[name=x]@value") from None
+        raise PlanError(
+            f"css:{selector} isn't a selector: {error}", hint="write css:#id, css:.class or css:input[name=x]@value"
+        ) from None
 
     def read(page: Page) -> list[Any]:
         elements = [element for root in page.tree for element in select(root)]
@@ -213,29 +222,32 @@ def _cookie_reader(name: str) -> Callable[[Page], list[Any]]:
 
 
 _READERS: dict[str, Callable[[str], Callable[[Page], list[Any]]]] = {
-    "json": _json_reader, "css": _css_reader, "match": _match_reader, "header": _header_reader, "cookie": _cookie_reader,
+    "json": _json_reader,
+    "css": _css_reader,
+    "match": _match_reader,
+    "header": _header_reader,
+    "cookie": _cookie_reader,
 }
 
 
-def _decoded(answer: Answer) -> str:
-    body = _unpacked(answer)[:TEXT_LIMIT]
-    named = _CHARSET.search(answer.header("content-type"))
+def _decoded(body: bytes, headers: Mapping[str, str]) -> str:
+    body = _unpacked(body, headers.get("content-encoding", ""))[:TEXT_LIMIT]
+    named = _CHARSET.search(headers.get("content-type", ""))
     try:
         return body.decode(named[1] if named else "utf-8", "replace")
     except (LookupError, ValueError):  # an unknown charset, or one that isn't of text
         return body.decode("utf-8", "replace")
 
 
-def _unpacked(answer: Answer) -> bytes:
-    coding = answer.header("content-encoding").lower()
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        return answer.body
+def _unpacked(body: bytes, coding: str) -> bytes:
+    if coding.lower() not in ("gzip", "x-gzip", "deflate"):
+        return body
     for bits in (47, -15):  # gzip or zlib by their own header; then raw deflate, which some servers call deflate
         try:
-            return zlib.decompressobj(bits).decompress(answer.body, TEXT_LIMIT)
+            return zlib.decompressobj(bits).decompress(body, TEXT_LIMIT)
         except zlib.error:
             continue
-    return answer.body
+    return body
 
 
 def _parsed(text: str) -> list[Any]:

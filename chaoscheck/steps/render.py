@@ -40,20 +40,36 @@ class CompiledStep:
     """A step made ready for rendering. `defaults` are headers that hold unless the step says otherwise."""
 
     __slots__ = (
-        "_auth", "_body", "_dynamic", "_fields", "_form", "_path", "_static", "_whole", "method", "origin", "own_cookie",
-        "step", "timeout_s",
+        "_auth",
+        "_body",
+        "_dynamic",
+        "_fields",
+        "_form",
+        "_path",
+        "_static",
+        "_whole",
+        "method",
+        "origin",
+        "own_cookie",
+        "step",
+        "timeout_s",
     )
 
-    def __init__(self, step: Step, origin: Origin, *, defaults: Mapping[str, str] | None = None, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self, step: Step, origin: Origin, *, defaults: Mapping[str, str] | None = None, timeout_s: float = 10.0
+    ) -> None:
         self.step = step
         self.origin = origin
         self.method = "GET" if step.method == "submit" else step.method.upper()
         self.timeout_s = step.timeout or timeout_s
         # A path that begins with a name is a whole address that was taken from an answer; elsewhere a name is a part.
         self._whole = step.path.startswith("$")
-        self._path = Template(step.path, of_value=_quote_address if self._whole else _quote_part)
+        of_value = _quote_address if self._whole else _quote_part
+        self._path = Template(step.path, of_value=of_value, of_literal=_quote_address)
         self._fields = [(Template(key), Template(text)) for key, text in (step.form or {}).items()]
-        self._form = [_form_part(key, text) for key, text in (step.form or {}).items()] if step.method != "submit" else []
+        self._form = (
+            [_form_part(key, text) for key, text in (step.form or {}).items()] if step.method != "submit" else []
+        )
         self._body = _body_template(step)
         self._auth = Template(step.auth) if step.auth is not None else None
         templates = {key: Template(text, of_value=header_safe) for key, text in self._headers(defaults or {}).items()}
@@ -138,11 +154,9 @@ def default_headers(login: Promise | None) -> dict[str, str]:
 
 def origin_form(address: str) -> str:
     """Path and query of a URL, or of a path already."""
-    if address.startswith("/") and not address.startswith("//"):
-        return address.partition("#")[0]
     parts = urlsplit(address)
     path = parts.path if parts.path.startswith("/") else "/" + parts.path
-    return f"{path}?{parts.query}" if parts.query else path
+    return _quote_address(f"{path}?{parts.query}" if parts.query else path)
 
 
 def header_safe(text: str) -> str:

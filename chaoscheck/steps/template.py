@@ -23,7 +23,9 @@ class Template:
 
     __slots__ = ("_escape", "_format", "_keys", "literal", "needs")
 
-    def __init__(self, text: str, *, of_value: Escape = as_is, of_literal: Escape = as_is, lenient: bool = False) -> None:
+    def __init__(
+        self, text: str, *, of_value: Escape = as_is, of_literal: Escape = as_is, lenient: bool = False
+    ) -> None:
         literals, keys = _split(text, lenient)
         self._keys = tuple(keys)
         self._escape = of_value
@@ -42,7 +44,7 @@ class Template:
 def _split(text: str, lenient: bool) -> tuple[list[str], list[str]]:
     literals, keys, at = [""], [], 0
     for found in string.Template.pattern.finditer(text):
-        literals[-1] += text[at:found.start()]
+        literals[-1] += text[at : found.start()]
         at = found.end()
         if name := found["named"] or found["braced"]:
             keys.append(name)

@@ -51,7 +51,7 @@ class Stage(Protocol):
 class Session:
     """One client with one jar, its stream of numbers and its schedule. Only one task at a time acts for it."""
 
-    __slots__ = ("_due_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands", "id", "lane", "login",
+    __slots__ = ("_due_ns", "_free_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands", "id", "lane", "login",
                  "next_ns", "parting", "prefix", "router", "until_ns")
 
     def __init__(self, stage: Stage, client: Client, kinds: Iterable[tuple[str, Kind]], *, run: str, router: Router,
@@ -61,6 +61,7 @@ class Session:
         self._seq = 0
         self._values = 0
         self._due_ns = begin_ns
+        self._free_ns = begin_ns
         self.id = client.session
         self.prefix = f"{run}.{client.session}"
         self.client = client
@@ -151,18 +152,26 @@ class Session:
         due_ns = self._due_ns
         stage.clock.wait_until_ns(due_ns)
         if self.lane is Lane.USER:
-            stage.lagged(stage.clock.now_ns() - due_ns)
+            # What the service or a doubt held up isn't the generator's own lag.
+            stage.lagged(stage.clock.now_ns() - max(due_ns, self._free_ns))
         before = self.client.copy() if action == "see" else None
         done = stage.perform(self.call(promise, action, obj, value, self.lane, due_ns), self.client, self.router)
         if promise == self.login and action == "see" and done.op.outcome == Outcome.OK:
             self.client.logged_in = True
         doubt = stage.doubt_of(self.id)
         if doubt is not None and before is not None:
-            stage.doubted(self, doubt, before)
-        self._due_ns = stage.clock.now_ns()
+            self._doubted(doubt, before)
+        self._due_ns = self._free_ns = stage.clock.now_ns()
         if self.lane is Lane.USER and not self.parting:
             self._due_ns += exponential_ns(self._rng.random(), PAUSE_S)
         return done
+
+    def _doubted(self, read: Op, before: Client) -> None:
+        """Freeze while the read is confirmed; the schedule moves by as long, for it was not the service's time."""
+        stage = self._stage
+        began_ns = stage.clock.now_ns()
+        stage.doubted(self, read, before)
+        self.next_ns += stage.clock.now_ns() - began_ns
 
     def call(self, promise: str, action: str, obj: str, value: str, lane: Lane, intended_ns: int) -> Call:
         """The session's next call."""

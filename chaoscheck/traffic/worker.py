@@ -20,7 +20,7 @@ from chaoscheck import plugins
 from chaoscheck.model.clock import MonotonicClock
 from chaoscheck.model.ops import Op, Outcome
 from chaoscheck.plan.plan import Plan
-from chaoscheck.steps.proof import deliveries
+from chaoscheck.steps.proof import prove
 from chaoscheck.steps.transports.gevent_ import GeventTransport
 from chaoscheck.traffic.base import Assignment, Hello, Message, Stop, read_message
 from chaoscheck.traffic.crew import Crew
@@ -124,7 +124,7 @@ def main() -> int:
         raise TypeError(f"the first line must be an Assignment, not {type(assignment).__name__}")
     plugins.load(("promises", "checkers"))
     crew = make_crew(assignment, line.send)
-    line.send(Hello(worker=assignment.worker, pid=os.getpid(), deliveries=deliveries(GeventTransport)))
+    line.send(Hello(worker=assignment.worker, pid=os.getpid(), deliveries=prove(GeventTransport(crew.clock))))
     for order in orders:
         message = read_message(order.decode())
         guarded(partial(crew.handle, message))

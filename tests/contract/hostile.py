@@ -48,7 +48,8 @@ ANSWERS: dict[str, bytes] = {
     "/302": _fine(b"", "Location: /elsewhere", status="302 Found"),
     "/500": _fine(b"oops", status="500 Internal Server Error"),
     "/continue": b"HTTP/1.1 100 Continue\r\n\r\n" + _fine(b"hello"),
-    "/hints": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </y>\r\n\r\n" + _fine(b"hello"),
+    "/hints": b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </y>\r\n\r\n"
+    + _fine(b"hello"),
     "/cookies": _fine(b"", "Set-Cookie: a=1", "Set-Cookie: b=2; Path=/", "set-cookie: c=3"),
     "/latin": _fine(b"\xff\xfe", "X-Name: caf\xe9"),
     "/lower": b"HTTP/1.1 200\r\ncontent-length:5\r\n\r\nhello",
@@ -64,13 +65,25 @@ ANSWERS: dict[str, bytes] = {
     "/idle-close": _fine(b"hello"),
     "/idle-junk": _fine(b"hello"),
 }
-CLOSING = frozenset({
-    "/to-the-end", "/one-point-zero", "/asked-to-close", "/close", "/cut", "/cut-chunk", "/bad-chunk", "/cut-headers", "/garbage",
-    "/idle-close",
-})
+CLOSING = frozenset(
+    {
+        "/to-the-end",
+        "/one-point-zero",
+        "/asked-to-close",
+        "/close",
+        "/cut",
+        "/cut-chunk",
+        "/bad-chunk",
+        "/cut-headers",
+        "/garbage",
+        "/idle-close",
+    }
+)
 ACTS: dict[str, Callable[[socket.socket], None]] = {
     "/reset": _reset,
-    "/reset-in-body": lambda connection: (connection.sendall(ANSWERS["/cut"]), time.sleep(0.05), _reset(connection))[-1],
+    "/reset-in-body": lambda connection: (connection.sendall(ANSWERS["/cut"]), time.sleep(0.05), _reset(connection))[
+        -1
+    ],
     "/slow-headers": lambda connection: _drip(connection, ANSWERS["/ok"], 0.05),
     "/slow-body": lambda connection: (connection.sendall(ANSWERS["/cut"]), _drip(connection, b"x" * 91, 0.05))[-1],
     "/silent": lambda connection: time.sleep(1.5),
@@ -127,7 +140,9 @@ class Hostile:
             if not line:
                 return ""
             head += line
-        length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0)
+        length = next(
+            (int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")), 0
+        )
         self.bodies.append(lines.read(length))  # type: ignore[attr-defined]
         self.heads.append(head)
         self.connections.append(number)

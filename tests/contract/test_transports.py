@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
+from hostile import ANSWERS, Hostile
 
 from chaoscheck.errors import ProbeTrouble
 from chaoscheck.model.clock import Clock, MonotonicClock
@@ -16,8 +17,6 @@ from chaoscheck.steps.base import Answer, Transport, Trouble, Wire
 from chaoscheck.steps.proof import HangUp, prove
 from chaoscheck.steps.transports.gevent_ import GeventTransport
 from chaoscheck.steps.transports.requests_ import RequestsTransport
-
-from hostile import ANSWERS, Hostile
 
 MAKERS: dict[str, Callable[[Clock], Transport]] = {"requests": RequestsTransport, "gevent": GeventTransport}
 
@@ -44,25 +43,28 @@ def seen(answer: Answer) -> tuple[int, bytes, Trouble, bool]:
     return answer.status, answer.body, answer.trouble, answer.sent
 
 
-@pytest.mark.parametrize(("path", "method", "status", "body"), [
-    ("/ok", "GET", 200, b"hello"),
-    ("/ok?q=a%20b", "GET", 200, b"hello"),
-    ("/empty", "GET", 200, b""),
-    ("/chunked", "GET", 200, b"hello world"),
-    ("/head", "HEAD", 200, b""),
-    ("/204", "DELETE", 204, b""),
-    ("/304", "GET", 304, b""),
-    ("/404", "GET", 404, b"no"),
-    ("/302", "POST", 302, b""),
-    ("/500", "PUT", 500, b"oops"),
-    ("/continue", "POST", 200, b"hello"),
-    ("/hints", "GET", 200, b"hello"),
-    ("/latin", "GET", 200, b"\xff\xfe"),
-    ("/lower", "GET", 200, b"hello"),
-    ("/to-the-end", "GET", 200, b"hello"),
-    ("/one-point-zero", "GET", 200, b"hello"),
-    ("/asked-to-close", "GET", 200, b"hello"),
-])
+@pytest.mark.parametrize(
+    ("path", "method", "status", "body"),
+    [
+        ("/ok", "GET", 200, b"hello"),
+        ("/ok?q=a%20b", "GET", 200, b"hello"),
+        ("/empty", "GET", 200, b""),
+        ("/chunked", "GET", 200, b"hello world"),
+        ("/head", "HEAD", 200, b""),
+        ("/204", "DELETE", 204, b""),
+        ("/304", "GET", 304, b""),
+        ("/404", "GET", 404, b"no"),
+        ("/302", "POST", 302, b""),
+        ("/500", "PUT", 500, b"oops"),
+        ("/continue", "POST", 200, b"hello"),
+        ("/hints", "GET", 200, b"hello"),
+        ("/latin", "GET", 200, b"\xff\xfe"),
+        ("/lower", "GET", 200, b"hello"),
+        ("/to-the-end", "GET", 200, b"hello"),
+        ("/one-point-zero", "GET", 200, b"hello"),
+        ("/asked-to-close", "GET", 200, b"hello"),
+    ],
+)
 def test_answer_whole_is_given_as_it_came(
     transport: Transport, server: Hostile, path: str, method: str, status: int, body: bytes
 ) -> None:
@@ -72,19 +74,22 @@ def test_answer_whole_is_given_as_it_came(
     assert server.arrived[path] == 2
 
 
-@pytest.mark.parametrize(("path", "trouble", "status"), [
-    ("/reset", Trouble.RESET, 0),
-    ("/close", Trouble.CLOSED, 0),
-    ("/cut", Trouble.CUT, 200),
-    ("/cut-chunk", Trouble.CUT, 200),
-    ("/bad-chunk", Trouble.CUT, 200),
-    ("/cut-headers", Trouble.CUT, 200),
-    ("/reset-in-body", Trouble.CUT, 200),
-    ("/garbage", Trouble.GARBAGE, 0),
-    ("/slow-headers", Trouble.TIMEOUT, 0),
-    ("/slow-body", Trouble.TIMEOUT, 200),
-    ("/silent", Trouble.TIMEOUT, 0),
-])
+@pytest.mark.parametrize(
+    ("path", "trouble", "status"),
+    [
+        ("/reset", Trouble.RESET, 0),
+        ("/close", Trouble.CLOSED, 0),
+        ("/cut", Trouble.CUT, 200),
+        ("/cut-chunk", Trouble.CUT, 200),
+        ("/bad-chunk", Trouble.CUT, 200),
+        ("/cut-headers", Trouble.CUT, 200),
+        ("/reset-in-body", Trouble.CUT, 200),
+        ("/garbage", Trouble.GARBAGE, 0),
+        ("/slow-headers", Trouble.TIMEOUT, 0),
+        ("/slow-body", Trouble.TIMEOUT, 200),
+        ("/silent", Trouble.TIMEOUT, 0),
+    ],
+)
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_answer_broken_is_named_and_never_asked_for_again(
     transport: Transport, server: Hostile, path: str, trouble: Trouble, status: int, method: str
@@ -99,7 +104,9 @@ def test_answer_broken_is_named_and_never_asked_for_again(
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PATCH"])
-def test_attempt_on_reused_connection_that_hangs_up_is_one_delivery(transport: Transport, server: Hostile, method: str) -> None:
+def test_attempt_on_reused_connection_that_hangs_up_is_one_delivery(
+    transport: Transport, server: Hostile, method: str
+) -> None:
     """A connection that was used before and is closed in mid-attempt leaves an unknown, not a second delivery."""
     transport.send(server.address, wire("/ok"))
     answer = transport.send(server.address, wire("/close", method, b"x"))

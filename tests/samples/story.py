@@ -47,8 +47,17 @@ budget: {slo: 99.9% over 30d, deaths: 200/month, spend: 10%}
 seed: 7
 """
 
-PHASES = (("plan", 0.0), ("prepare", 0.1), ("controls", 4.1), ("matrix", 4.9), ("baseline", 6.2), ("chaos", 12.2),
-          ("settle", 58.0), ("final reads", 60.0), ("judge", 63.2))
+PHASES = (
+    ("plan", 0.0),
+    ("prepare", 0.1),
+    ("controls", 4.1),
+    ("matrix", 4.9),
+    ("baseline", 6.2),
+    ("chaos", 12.2),
+    ("settle", 58.0),
+    ("final reads", 60.0),
+    ("judge", 63.2),
+)
 MODES = ("burst", "sham", "in-flight", "plain", "burst", "sham", "burst", "plain")
 
 
@@ -77,34 +86,78 @@ def strikes(seed: int) -> list[Strike]:
         began = int((14.0 + index * 5.4 + rng.random()) * S)
         victim = f"web-{slot}.{lives[slot]}"
         if mode == "sham":
-            told.append(Strike(index=index, mode=mode, slot=slot, victim=victim, replacement="", began_ns=began,
-                               death_ns=-1, ready_ns=-1))
+            told.append(
+                Strike(
+                    index=index,
+                    mode=mode,
+                    slot=slot,
+                    victim=victim,
+                    replacement="",
+                    began_ns=began,
+                    death_ns=-1,
+                    ready_ns=-1,
+                )
+            )
             continue
         lives[slot] += 1
         death = began + rng.randrange(180, 420) * MS
-        told.append(Strike(index=index, mode=mode, slot=slot, victim=victim, replacement=f"web-{slot}.{lives[slot]}",
-                           began_ns=began, death_ns=death, ready_ns=death + rng.randrange(300, 900) * MS))
+        told.append(
+            Strike(
+                index=index,
+                mode=mode,
+                slot=slot,
+                victim=victim,
+                replacement=f"web-{slot}.{lives[slot]}",
+                began_ns=began,
+                death_ns=death,
+                ready_ns=death + rng.randrange(300, 900) * MS,
+            )
+        )
     return told
 
 
 def tell_events(seed: int, told: list[Strike]) -> list[ev.Event]:
     """What the controller would have written of it."""
     rng = random.Random(seed + 1)
-    events: list[ev.Event] = [ev.RunStarted(
-        t_ns=0, run=RUN, version="0.1.0", seed=seed, plan="memory-sticky", engine="docker", balancer="haproxy", instances=3,
-        command=COMMAND, wall_ns=1795343730 * S, environment={"python": "3.11.2", "docker": "20.10.24"})]
+    events: list[ev.Event] = [
+        ev.RunStarted(
+            t_ns=0,
+            run=RUN,
+            version="0.1.0",
+            seed=seed,
+            plan="memory-sticky",
+            engine="docker",
+            balancer="haproxy",
+            instances=3,
+            command=COMMAND,
+            wall_ns=1795343730 * S,
+            environment={"python": "3.11.2", "docker": "20.10.24"},
+        )
+    ]
     events += [ev.PhaseBegan(t_ns=int(at * S), phase=phase) for phase, at in PHASES]
     for slot in range(3):
         name = f"web-{slot}.1"
-        events.append(ev.InstanceStarted(t_ns=(1500 + slot * 170) * MS, instance=name, slot=slot, life=1,
-                                         address=f"127.0.0.1:{41000 + slot}"))
+        events.append(
+            ev.InstanceStarted(
+                t_ns=(1500 + slot * 170) * MS, instance=name, slot=slot, life=1, address=f"127.0.0.1:{41000 + slot}"
+            )
+        )
         events.append(ev.InstanceReady(t_ns=(2300 + slot * 210) * MS, instance=name, joined=True))
     for strike in told:
         events += _strike_events(strike)
     for tick in range(13, 116):
-        events.append(ev.TrafficSeen(t_ns=tick * S // 2, requests=rng.randrange(60, 90), bad=int(rng.random() < 0.1),
-                                     sessions=rng.randrange(70, 90), late_ms=rng.random() * 4, p50_ms=4 + rng.random(),
-                                     p95_ms=9 + rng.random() * 3, exposures={"login": tick * 3, "review": tick * 2}))
+        events.append(
+            ev.TrafficSeen(
+                t_ns=tick * S // 2,
+                requests=rng.randrange(60, 90),
+                bad=int(rng.random() < 0.1),
+                sessions=rng.randrange(70, 90),
+                late_ms=rng.random() * 4,
+                p50_ms=4 + rng.random(),
+                p95_ms=9 + rng.random() * 3,
+                exposures={"login": tick * 3, "review": tick * 2},
+            )
+        )
     events.append(ev.RunEnded(t_ns=63 * S))
     return sorted(events, key=lambda event: event.t_ns)
 
@@ -113,20 +166,52 @@ def _strike_events(strike: Strike) -> list[ev.Event]:
     began = strike.began_ns
     killed = strike.mode != "sham"
     events: list[ev.Event] = [
-        ev.StrikeBegan(t_ns=began, index=strike.index, round=strike.index // 4, slot=strike.slot, victim=strike.victim,
-                       mode=strike.mode, fault="kill"),
-        ev.Struck(t_ns=began + 450 * MS, index=strike.index, victim=strike.victim, decided_ns=began + 100 * MS,
-                  signal_ns=strike.death_ns - 11 * MS if killed else -1, returned_ns=began + 440 * MS,
-                  death_ns=strike.death_ns, error_ns=2 * MS, refused_ns=strike.death_ns + MS if killed else -1,
-                  confirmed=killed, exit_code=137 if killed else -1, detail="")]
+        ev.StrikeBegan(
+            t_ns=began,
+            index=strike.index,
+            round=strike.index // 4,
+            slot=strike.slot,
+            victim=strike.victim,
+            mode=strike.mode,
+            fault="kill",
+        ),
+        ev.Struck(
+            t_ns=began + 450 * MS,
+            index=strike.index,
+            victim=strike.victim,
+            decided_ns=began + 100 * MS,
+            signal_ns=strike.death_ns - 11 * MS if killed else -1,
+            returned_ns=began + 440 * MS,
+            death_ns=strike.death_ns,
+            error_ns=2 * MS,
+            refused_ns=strike.death_ns + MS if killed else -1,
+            confirmed=killed,
+            exit_code=137 if killed else -1,
+            detail="",
+        ),
+    ]
     if killed:
         events += [
-            ev.InstanceStarted(t_ns=strike.death_ns + 120 * MS, instance=strike.replacement, slot=strike.slot,
-                               life=int(strike.replacement.split(".")[1]), address="127.0.0.1:41010"),
+            ev.InstanceStarted(
+                t_ns=strike.death_ns + 120 * MS,
+                instance=strike.replacement,
+                slot=strike.slot,
+                life=int(strike.replacement.split(".")[1]),
+                address="127.0.0.1:41010",
+            ),
             ev.InstanceReady(t_ns=strike.ready_ns, instance=strike.replacement, joined=True),
-            ev.Restored(t_ns=strike.ready_ns, index=strike.index, replacement=strike.replacement)]
-    return [*events, ev.StrikeEnded(t_ns=began + 3 * S, index=strike.index, exposed={"login": 31, "review": 22},
-                                    read_back={"login": 31, "review": 22}, timed_out=False)]
+            ev.Restored(t_ns=strike.ready_ns, index=strike.index, replacement=strike.replacement),
+        ]
+    return [
+        *events,
+        ev.StrikeEnded(
+            t_ns=began + 3 * S,
+            index=strike.index,
+            exposed={"login": 31, "review": 22},
+            read_back={"login": 31, "review": 22},
+            timed_out=False,
+        ),
+    ]
 
 
 def tell_history(seed: int, told: list[Strike], worker: int) -> list[str]:
@@ -140,7 +225,9 @@ def tell_history(seed: int, told: list[Strike], worker: int) -> list[str]:
         lane = "burst" if number % 12 == 0 else "user"
         lines.append(born_line(SessionBorn(session, f"user-{number}", lane, at)))
         for seq in range(rng.randrange(12, 34)):
-            lines += [line(op) for op in [_op(rng, session, lane, seq, at, deaths)] for line in (invoke_line, done_line)]
+            lines += [
+                line(op) for op in [_op(rng, session, lane, seq, at, deaths)] for line in (invoke_line, done_line)
+            ]
             at += rng.randrange(60, 420) * MS
         lines.append(ended_line(SessionEnded(session, at, "departed")))
     return lines
@@ -156,10 +243,28 @@ def _op(rng: random.Random, session: str, lane: str, seq: int, at: int, deaths: 
     action = "do" if seq < 2 or rng.random() < 0.3 else "see"
     if outcome == "unknown" and action == "see":
         outcome = "dropped"
-    return Op(rid=f"{session}-{seq}", session=session, promise=promise, action=action, obj=f"o{seq}", seq=seq, attempt=0,
-              value=f"{session}.{seq}", lane=lane, via="lb", judged=True, intended_ns=at, sent_ns=at + 100_000,
-              done_ns=at + took, outcome=outcome, status=status, error="" if status else "closed before an answer",
-              incarnation=f"web-{rng.randrange(3)}.1", seen="", excerpt="")
+    return Op(
+        rid=f"{session}-{seq}",
+        session=session,
+        promise=promise,
+        action=action,
+        obj=f"o{seq}",
+        seq=seq,
+        attempt=0,
+        value=f"{session}.{seq}",
+        lane=lane,
+        via="lb",
+        judged=True,
+        intended_ns=at,
+        sent_ns=at + 100_000,
+        done_ns=at + took,
+        outcome=outcome,
+        status=status,
+        error="" if status else "closed before an answer",
+        incarnation=f"web-{rng.randrange(3)}.1",
+        seen="",
+        excerpt="",
+    )
 
 
 def write(folder: Path, *, seed: int = 7, events: list[ev.Event] | None = None, traffic: bool = True) -> RunFolder:

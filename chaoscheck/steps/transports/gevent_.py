@@ -17,11 +17,11 @@ from chaoscheck.steps.base import Answer, Trouble, Wire
 
 BODY_LIMIT = 10_000_000  # bytes; a longer body is CUT
 _RECEIVE = 65_536
-_IDLE_LIMIT = 1024       # connections kept per address
+_IDLE_LIMIT = 1024  # connections kept per address
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
-class _Parser(HTTPResponseParser):  # type: ignore[misc]
+class _Parser(HTTPResponseParser):
     """Collects one final answer; interim (1xx) ones are passed over."""
 
     def __init__(self, is_head: bool) -> None:

@@ -152,7 +152,13 @@ class RequestsTransport:
     ) -> tuple[int, tuple[tuple[str, str], ...], bytes, Trouble]:
         try:
             response = adapter.send(_request(address, wire), stream=True, timeout=wire.timeout_s)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
+        except (
+            requests.RequestException,
+            urllib3.exceptions.HTTPError,
+            http.client.HTTPException,
+            OSError,
+            ValueError,
+        ) as error:
             cut = _cause(error, _HeadersCut)
             return (cut.status, (), b"", Trouble.CUT) if isinstance(cut, _HeadersCut) else (0, (), b"", _trouble(error))
         raw = response.raw
@@ -170,7 +176,9 @@ def _request(address: Address, wire: Wire) -> requests.PreparedRequest:
     host = f"[{address.host}]" if ":" in address.host else address.host
     request.url = f"http://{host}:{address.port}{wire.path}"
     # Without a word of ours urllib3 would put in words of its own.
-    request.headers = CaseInsensitiveDict({"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER} | dict(wire.headers))
+    request.headers = CaseInsensitiveDict(
+        {"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER} | dict(wire.headers)
+    )
     request.body = wire.body or None
     if wire.body or wire.method in ("POST", "PUT", "PATCH"):
         request.headers["Content-Length"] = str(len(wire.body))
@@ -182,13 +190,19 @@ def _body(raw: Any) -> tuple[bytes, Trouble]:
     parts: list[bytes] = []
     size = 0
     try:
-        while chunk := raw.read1(_CHUNK, decode_content=False) if hasattr(raw, "read1") else raw.read(_CHUNK, decode_content=False):
+        while (
+            chunk := raw.read1(_CHUNK, decode_content=False)
+            if hasattr(raw, "read1")
+            else raw.read(_CHUNK, decode_content=False)
+        ):
             parts.append(chunk)
             size += len(chunk)
             if size > BODY_LIMIT:
                 return b"".join(parts)[:BODY_LIMIT], Trouble.CUT
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError, ValueError) as error:
-        return b"".join(parts), Trouble.TIMEOUT if _caused_by(error, TimeoutError, urllib3.exceptions.TimeoutError) else Trouble.CUT
+        return b"".join(parts), Trouble.TIMEOUT if _caused_by(
+            error, TimeoutError, urllib3.exceptions.TimeoutError
+        ) else Trouble.CUT
     return b"".join(parts), Trouble.NONE
 
 

@@ -1,7 +1,8 @@
-"""HAProxy between users and real containers that are really killed."""
+"""HAProxy between users and real instances that are really killed."""
 
 from __future__ import annotations
 
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -11,19 +12,23 @@ import pytest
 from kill_load import Attempt, Kill, Killer, Load, await_ready
 
 from chaoscheck.balancers.haproxy import HAProxy
-from chaoscheck.engines.base import Fleet, Site
+from chaoscheck.engines.base import Engine, Fleet, Site
 from chaoscheck.engines.docker.engine import DockerEngine
+from chaoscheck.engines.process.engine import ProcessEngine
 from chaoscheck.model.clock import MonotonicClock, wait_s
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Incarnation
 from chaoscheck.plan.plan import LoadedPlan, Plan
 
-pytestmark = pytest.mark.docker
+needs_haproxy = pytest.mark.skipif(not shutil.which("haproxy"), reason="no haproxy binary on this machine")
+ENGINES = [pytest.param(DockerEngine, id="docker", marks=pytest.mark.docker),
+           pytest.param(ProcessEngine, id="process", marks=needs_haproxy)]
 
 _SERVE = """\
 use strict; use warnings; use IO::Socket::INET;
 $SIG{CHLD} = 'IGNORE';
-my $listener = IO::Socket::INET->new(LocalPort => 8000, Listen => 128, ReuseAddr => 1) or die "listen: $!";
+my $listener = IO::Socket::INET->new(LocalAddr => $ENV{HOST} // '0.0.0.0', LocalPort => $ENV{PORT} // 8000,
+                                     Listen => 128, ReuseAddr => 1) or die "listen: $!";
 while (1) {
     my $client = $listener->accept or next;
     if (fork) { close $client; next }
@@ -44,18 +49,23 @@ _STEP = {"get": "/"}
 def loaded_plan(folder: Path) -> LoadedPlan:
     (folder / "serve.pl").write_text(_SERVE)
     (folder / "Dockerfile").write_text(_DOCKERFILE)
-    plan = Plan.model_validate({"target": {"build": ".", "ready": "/"}, "balancer": {"kind": "haproxy"},
+    plan = Plan.model_validate({"target": {"build": ".", "command": ["perl", str(folder / "serve.pl")], "ready": "/"},
+                                "balancer": {"kind": "haproxy"},
                                 "promises": {"page": {"kind": "kept", "do": _STEP, "see": _STEP}}})
     return LoadedPlan(plan=plan, path=folder / "plan.yaml", text="", lines={})
 
 
-@pytest.fixture
-def killer(tmp_path: Path) -> Iterator[Killer]:
-    """Three ready containers behind HAProxy."""
+@pytest.fixture(params=ENGINES)
+def killer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killer]:
+    """Three ready instances behind HAProxy."""
+    yield from opened(request.param(), tmp_path)
+
+
+def opened(engine: Engine, tmp_path: Path) -> Iterator[Killer]:
     clock = MonotonicClock()
     plan = loaded_plan(tmp_path)
     site = Site(run=f"test-{uuid.uuid4().hex[:8]}", plan=plan, clock=clock, folder=tmp_path, say=lambda line: None)
-    fleet: Fleet = DockerEngine().open(site)
+    fleet: Fleet = engine.open(site)
     balancer = HAProxy()
     try:
         fleet.prepare()
@@ -87,24 +97,27 @@ def bad_of(attempts: list[Attempt]) -> list[Attempt]:
     return [each for each in attempts if each.status != 200]
 
 
+def slowest_ms(attempts: list[Attempt]) -> float:
+    return max(each.took_ms for each in attempts)
+
+
 def describe(attempts: list[Attempt], kills: list[Kill], rows: dict[str, BalancerRow]) -> str:
     """What was measured, for whoever reads the test's output."""
-    lines = [f"{len(attempts)} attempts, {len(bad_of(attempts))} failed, slowest "
-             f"{max(each.took_ms for each in attempts):.0f} ms, {sum(row.retries > 0 for row in rows.values())} retried"]
+    lines = [f"{len(attempts)} attempts, {len(bad_of(attempts))} failed, slowest {slowest_ms(attempts):.0f} ms, "
+             f"{sum(row.retries > 0 for row in rows.values())} retried"]
     for index, kill in enumerate(kills):
         end = kills[index + 1].signal_ns if index + 1 < len(kills) else 1 << 62
         here = [each for each in attempts if kill.signal_ns - 50_000_000 <= each.sent_ns < end]
         failed = [f"{each.status}@{(each.sent_ns - kill.signal_ns) / 1e6:.0f}ms {rows[each.rid].ending}"
                   for each in bad_of(here)]
         retried = sum(rows[each.rid].retries > 0 for each in here if each.rid in rows)
-        lines.append(f"{kill.victim}: failed {failed or 0}, retried {retried}, slowest "
-                     f"{max(each.took_ms for each in here):.0f} ms, signal to death "
-                     f"{(kill.death_ns - kill.signal_ns) / 1e6:.0f}, to ready {(kill.ready_ns - kill.signal_ns) / 1e6:.0f}, "
-                     f"to joined {(kill.joined_ns - kill.signal_ns) / 1e6:.0f} ms")
+        death, ready, joined = ((then - kill.signal_ns) / 1e6 for then in (kill.death_ns, kill.ready_ns, kill.joined_ns))
+        lines.append(f"{kill.victim}: failed {failed or 0}, retried {retried}, slowest {slowest_ms(here):.0f} ms, after the "
+                     f"signal: dead {death:.0f}, replacement ready {ready:.0f}, joined {joined:.0f} ms")
     return "\n".join(lines)
 
 
-def test_containers_killed_under_load_only_what_they_had_in_hand_fails(killer: Killer) -> None:
+def test_instances_killed_under_load_only_what_they_had_in_hand_fails(killer: Killer) -> None:
     """Every attempt has a row that agrees with what the client saw; those that fail were the victim's, near its death;
     replacements serve."""
     attempts, kills = run_kills(killer, 3, clients=20, rate=150)

@@ -58,7 +58,7 @@ def told(checker: PromiseChecker, ops: list[Op], after: int) -> int:
     return checker.tally().exposures.get(DEATH.strike, 0)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.lists(TURN, max_size=12), st.integers(0, 12))
 def test_exposures_told_early_or_late_are_those_of_the_definition(
     turns: list[tuple[str, str, str, str]], after: int,

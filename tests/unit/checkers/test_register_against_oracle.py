@@ -65,7 +65,7 @@ def first_doubted(ops: list[Op]) -> int:
     return next((number for number, each in enumerate(ops) if checker.feed(each)), -1)
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(ANYTHING)
 def test_register_any_sequential_history_doubts_exactly_what_no_landing_order_explains(
     script: list[tuple[str, object, object]],
@@ -77,7 +77,7 @@ def test_register_any_sequential_history_doubts_exactly_what_no_landing_order_ex
     assert first_doubted(ops) == first_impossible(ops)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(ANYTHING)
 def test_register_fold_and_feed_come_to_the_same(script: list[tuple[str, object, object]]) -> None:
     """The fast way and the slow way are one checker."""
