@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -201,7 +200,7 @@ def _point_latest(reports: Path, run: str) -> None:
     except (OSError, NotImplementedError):
         fresh.write_text(run + "\n", encoding="utf-8")
     try:
-        os.replace(fresh, latest)
+        fresh.replace(latest)
     except OSError:
         # Something of the user's own is in the way (a folder, say): the run matters more than its short name.
         with contextlib.suppress(OSError):

@@ -61,7 +61,7 @@ class HAProxy:
         self._entry, self._admin = _free_ports()
         setup = Setup(host=listening_host(instances), entry=self._entry, admin=self._admin, sticky=self._sticky,
                       servers=tuple((each.name, each.inner) for each in instances),
-                      server_s=max(60, math.ceil(2 * plan.traffic.timeout)))
+                      server_s=max(60, math.ceil(2 * plan.traffic.timeout)), maxconn=_maxconn(plan))
         self._sidecar = fleet.sidecar(sidecar_spec(plan.balancer.image, setup))
         self._await_answers(plan, {each.name for each in instances})
 
@@ -74,12 +74,12 @@ class HAProxy:
         api = RuntimeApi(self._living().address(self._admin))
         self._enter(instance)
         try:
+            self._forget_retired(api)
             if replaced is not None:
                 api.retire(replaced.name)
                 self._retired.append(replaced.name)
             api.add(instance.name, instance.inner, sticky=self._sticky)
             self._await_up(api, instance.name)
-            self._forget_retired(api)
         except OSError as trouble:
             self._living()
             raise EnvironmentTrouble(f"HAProxy's runtime API failed while {instance.name} joined: {trouble}",
@@ -140,6 +140,7 @@ class HAProxy:
             wait_s(self._clock, _POLL_S)
 
     def _forget_retired(self, api: RuntimeApi) -> None:
+        """Those of earlier joins: what one that was just retired still had in hand has ended by then."""
         self._retired = [name for name in self._retired if not api.delete(name)]
 
 
@@ -147,6 +148,12 @@ def listening_host(instances: list[Instance]) -> str:
     """Where HAProxy listens: beside processes on loopback only; in a network of its own, on all addresses there."""
     local = all(ipaddress.ip_address(each.inner.host).is_loopback for each in instances)
     return "127.0.0.1" if local else "0.0.0.0"
+
+
+def _maxconn(plan: Plan) -> int:
+    """Each user's connection, and at most as many attempts under way, with room for the controller's."""
+    users = plan.traffic.users
+    return max(8192, 3 * users) if isinstance(users, int) else 8192
 
 
 def sidecar_spec(image: str | None, setup: Setup) -> SidecarSpec:

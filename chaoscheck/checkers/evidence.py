@@ -6,9 +6,14 @@ import math
 from collections.abc import Sequence
 
 
-def loss_bound(clean: int, confidence: float) -> float:
+def loss_bound(confidence: float, clean: int) -> float:
     """The greatest share lost that `clean` losses-free exposures don't rule out: 1-(1-c)^(1/n); 1.0 for none."""
     return 1.0 if clean <= 0 else 1.0 - (1.0 - confidence) ** (1.0 / clean)
+
+
+def kill_bound(confidence: float, kills: int) -> float:
+    """The greatest share of kills that lose something, after so many that lost nothing."""
+    return loss_bound(confidence, kills)
 
 
 def exposures_needed(confidence: float, max_loss: float) -> int:
@@ -65,7 +70,7 @@ def student_quantile(p: float, freedom: int) -> float:
 
 
 def _student_cdf(t: float, freedom: int) -> float:
-    """P(T <= t) for t >= 0 and a whole number of degrees of freedom: a finite sum in the angle atan(t / sqrt(freedom))."""
+    """P(T <= t) for t >= 0 and whole degrees of freedom: a finite sum in the angle atan(t / sqrt(freedom))."""
     angle = math.atan2(t, math.sqrt(freedom))
     sine, cosine = math.sin(angle), math.cos(angle)
     if freedom % 2:

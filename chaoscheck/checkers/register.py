@@ -20,7 +20,6 @@ class RegisterChecker(Fold):
     def __init__(self, promise: str) -> None:
         super().__init__(promise)
         self._run = ""
-        self._past: dict[str, dict[str, tuple[str, ...]]] = {}
 
     # Writes.
 
@@ -96,7 +95,7 @@ class RegisterChecker(Fold):
             if whose == op.session:
                 return self._own(state, seq)
             if whose and seq.isdecimal():
-                return self._anothers(state, op, whose)
+                return "" if state.rebased else "CROSS_SESSION"
         if state.floor is None:
             state.base = op.seen if state.base is None else state.base
             return ""
@@ -117,25 +116,3 @@ class RegisterChecker(Fold):
         if not seq.isdecimal() or not newest.isdecimal() or int(seq) > int(newest):
             return "" if state.rebased else "PHANTOM"
         return "" if state.floor is None else "LOST"
-
-    def _anothers(self, state: State, op: Op, whose: str) -> str:
-        possible = self._earlier(op.obj, whose)
-        if possible is None:
-            return "" if state.rebased else "CROSS_SESSION"
-        if state.floor is None:
-            return ""
-        if op.seen in possible:
-            state.certain(op.seen, op, by_read=True)
-            return ""
-        return "LOST"
-
-    def _earlier(self, obj: str, whose: str) -> tuple[str, ...] | None:
-        """What an earlier session of the same object may have left; None if it never was that session's object."""
-        state = self._sessions.get(whose, {}).get(obj)
-        if state is not None:
-            return tuple(state.maybe or ())
-        return self._past.get(obj, {}).get(whose)
-
-    def _leave(self, session: str, obj: str, state: State) -> None:
-        if obj != session:
-            self._past.setdefault(obj, {})[session] = tuple(state.maybe or ())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Tally
 from chaoscheck.model.ops import Lane, Op, Outcome
@@ -124,6 +124,7 @@ class Fold:
         self._deaths: dict[str, Death] = {}
         self._closed: dict[str, deque[tuple[int, int]]] = {}
         self._tally = Tally()
+        self._open: dict[tuple[str, str, int], Anomaly] = {}
 
     # What a kind has to say.
 
@@ -165,7 +166,8 @@ class Fold:
         state = State()
         reads = writes = 0
         for op in ops:
-            whose, _, action, what, _, _, value, lane, _, _, _, sent, done, outcome, _, _, who, seen = op[_FOLDED]
+            fields: Any = op[_FOLDED]
+            whose, _, action, what, _, _, value, lane, _, _, _, sent, done, outcome, _, _, who, seen = fields
             if what != obj or whose != session:
                 state.done_ns, state.other_sent_ns = last_ns, other_ns
                 session, obj, state = whose, what, self._state(whose, what)
@@ -217,17 +219,20 @@ class Fold:
         for obj, state in self._sessions.pop(session, {}).items():
             self._conclude(session, obj, state)
             self._close(state)
-            self._leave(session, obj, state)
 
     def tally(self) -> Tally:
         seen = Tally()
         seen.merge(self._tally)
+        doubted = dict(self._open)
         for session, obj, state in self._states():
             death = self._deaths.get(state.acker) if self._countable(state) else None
             if death is not None and not self._count(seen, death, state.acked_ns, state.other_sent_ns):
                 seen.pending[death.strike] = seen.pending.get(death.strike, 0) + 1
             if state.suspicion is not None:
-                seen.anomalies.append(self._anomaly(session, obj, state.suspicion))
+                anomaly = self._anomaly(session, obj, state.suspicion)
+                known = doubted.pop((session, obj, anomaly.acked_ns), anomaly)
+                seen.anomalies.append(anomaly if anomaly.confirmed else known)
+        seen.anomalies.extend(doubted.values())
         self._count_lost(seen)
         return seen
 
@@ -283,9 +288,13 @@ class Fold:
             return
         anomaly = self._anomaly(session, obj, state.suspicion)
         state.suspicion = None
-        self._tally.anomalies.append(anomaly)
         if not anomaly.confirmed:
+            # The value stays certain, so that every later read doubts it again: one doubt of it is kept.
+            self._open.setdefault((session, obj, anomaly.acked_ns), anomaly)
+            state.spent = True
             return
+        self._open.pop((session, obj, anomaly.acked_ns), None)
+        self._tally.anomalies.append(anomaly)
         if anomaly.name == self.healed_name:
             # The pair's first read contradicted: whatever is read later, it counts as lost and never as an exposure.
             state.spent = True
@@ -351,9 +360,6 @@ class Fold:
                 tally.lost[death.strike] = tally.lost.get(death.strike, 0) + 1
 
     # Small things.
-
-    def _leave(self, session: str, obj: str, state: State) -> None:
-        """The session is being forgotten; a kind may keep what later sessions of the same object need."""
 
     def _state(self, session: str, obj: str) -> State:
         objects = self._sessions.get(session)

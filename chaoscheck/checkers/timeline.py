@@ -123,7 +123,8 @@ def slot_of(incarnation: str) -> int:
 def _spans(events: Sequence[Event], last_ns: int) -> tuple[Span, ...]:
     begun = [event for event in events if isinstance(event, PhaseBegan)]
     ends = [event.t_ns for event in begun[1:]] + [last_ns]
-    return tuple(Span(phase=event.phase, began_ns=event.t_ns, ended_ns=end) for event, end in zip(begun, ends, strict=True))
+    return tuple(Span(phase=event.phase, began_ns=event.t_ns, ended_ns=end)
+                 for event, end in zip(begun, ends, strict=False))
 
 
 def _strikes(events: Sequence[Event]) -> list[Strike]:

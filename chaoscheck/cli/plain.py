@@ -116,7 +116,8 @@ class PlainView:
 def _detail(event: Event) -> str:
     match event:
         case ControlProbed():
-            return f"control {event.promise}: must {event.must}, held {event.held} of {event.tries} ({event.request}: {event.answer})"
+            held = f"held {event.held} of {event.tries}"
+            return f"control {event.promise}: must {event.must}, {held} ({event.request}: {event.answer})"
         case MatrixProbed():
             told = {True: "holds", False: "BROKEN", None: "can't tell"}[event.holds]
             return f"matrix {event.promise}: {event.writer} to {event.reader} {told} {event.note}"

@@ -190,7 +190,7 @@ class Evidence(Section):
 
 
 class Accounts(Section):
-    """Who the users are: a template of `$n` (an endless supply), a list, or a CSV file with columns user[,password,...]."""
+    """Who the users are: a template of `$n` and `$run` (an endless supply), a list, or a CSV file with columns user[,password,...]."""
 
     template: str | None = None
     names: tuple[str, ...] = ()
@@ -220,7 +220,7 @@ class Plan(Section):
     engine: str = "auto"
     stores: dict[str, Store] = {}
     balancer: BalancerSection = BalancerSection()
-    accounts: Annotated[Accounts, BeforeValidator(_accounts, json_schema_input_type=str | tuple[str, ...] | Accounts)] = Accounts(template="user-$n")
+    accounts: Annotated[Accounts, BeforeValidator(_accounts, json_schema_input_type=str | tuple[str, ...] | Accounts)] = Accounts(template="user-$run-$n")
     promises: Annotated[dict[str, Promise], Field(min_length=1)]
     traffic: Traffic = Traffic()
     chaos: Chaos = Chaos()

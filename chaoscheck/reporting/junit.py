@@ -21,7 +21,7 @@ _TAG = {Verdict.FAIL: "failure", Verdict.INCONCLUSIVE: "failure", Verdict.INVALI
 
 @REPORTERS.add("junit")
 class JunitReporter:
-    """GitLab shows the class name as the suite, reads the element's text and drops cases of one name; hence the names."""
+    """GitLab shows the class name as the suite, reads the element's text and drops cases of one name."""
 
     name: ClassVar[str] = "junit"
     file: ClassVar[str] = "junit.xml"
@@ -122,7 +122,6 @@ def finding_lines(finding: Finding) -> list[str]:
         what = link.curl or link.note
         lines.append(f"  {link.at_ns / 1e9:9.3f} s  {one_line(what)}")
         if link.curl:
-            lines.append(
-                f"               -> {link.status or 'no answer'} from {link.instance or 'nobody'} {one_line(link.note, 200)}"
-            )
+            answer = f"-> {link.status or 'no answer'} from {link.instance or 'nobody'} {one_line(link.note, 200)}"
+            lines.append(f"{'':15}{answer}")
     return [*lines, f"  fix: {one_line(finding.fix)}"]

@@ -18,7 +18,7 @@ _KNOWN = {*_NAMES.values(), "LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FS
 
 
 def visible(text: str) -> str:
-    """`text` with each control, direction and invisible character as a mark that shows which it was; \\n and \\t stay."""
+    """`text` with each control, direction and invisible character as a mark that names it; \\n and \\t stay."""
     return _HOSTILE.sub(_mark, text.replace("\r\n", "\n"))
 
 

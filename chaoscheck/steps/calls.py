@@ -48,7 +48,7 @@ class Router(Protocol):
     """Where the next attempt goes."""
 
     def pick(self, attempt: int) -> tuple[str, Address]:
-        """(via, address) for attempt number `attempt` (0 first): "lb", or the name of an incarnation dialled directly."""
+        """(via, address) for attempt number `attempt` (0 first): "lb", or the incarnation dialled directly, by name."""
         ...
 
     def another(self, attempt: int) -> bool:

@@ -26,6 +26,9 @@ _FIELD = re.compile(
     r"""((?:pass(?:word|wd)?|pwd|secret|token|csrf|api[-_]?key|session[-_]?id|authenticity)[\w-]*["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s&,;}<>"']+)""",
     re.IGNORECASE,
 )
+_HIDDEN = re.compile(
+    r"""(name=["']?[\w.-]*(?:csrf|token|nonce)[\w.-]*["']?[^<>]*?\svalue=)("[^"]*"|'[^']*'|[^\s<>"']+)""", re.IGNORECASE
+)
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
@@ -48,7 +51,7 @@ def looks_secret(text: str) -> bool:
 
 
 class Masker:
-    """Masks `secrets` (the plan's list, passwords) wherever they stand, and what headers and fields reveal by their names."""
+    """Masks `secrets` (the plan's list, passwords) wherever they stand, and what headers and fields are named after."""
 
     __slots__ = ("_known",)
 
@@ -62,7 +65,7 @@ class Masker:
             if pattern is not None:
                 text = pattern.sub(MASK, text)
         text = _JWT.sub(MASK, _BEARER.sub(rf"\1 {MASK}", text))
-        return _FIELD.sub(_field_masked, text)
+        return _HIDDEN.sub(_field_masked, _FIELD.sub(_field_masked, text))
 
     def header(self, name: str, value: str) -> str:
         """A header's value: cookies keep their names and attributes, credentials their scheme."""

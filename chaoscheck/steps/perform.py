@@ -57,10 +57,11 @@ class _Walk:
 class Performer:
     """Performs actions for any number of clients, one at a time each.
 
-    `origin` is the URL that clients believe they opened. `rids` makes a new request id at each call. `secrets` are masked
-    in what is recorded. `gone_by_expect` holds the promises whose `see` the controls saw unmet where it had to be.
-    `other_user` finds another run user's name in a text. `watch` is told of every attempt. `Router.pick` is asked once an
-    attempt, in the order in which they are sent; attempt 0 begins a new request.
+    `origin` is the URL that clients believe they opened, unless the target has a public one; their jars have the same
+    (`self.origin.url`). `rids` makes a new request id at each call. `secrets` are masked in what is recorded.
+    `gone_by_expect` holds the promises whose `see` the controls saw unmet where it had to be; it is asked each time.
+    `other_user` finds another run user's name in a text. `watch` is told of every attempt. `Router.pick` is asked once
+    an attempt, in the order in which they are sent; attempt 0 begins a new request.
     """
 
     def __init__(
@@ -200,10 +201,7 @@ class Performer:
 
     def _judged(self, walk: _Walk, step: PreparedStep, page: Page, op: Op, check: Callable[[Page], str] | None) -> Op:
         answer = page.answer
-        if check is None:
-            verdict = step.judge(page, walk.names)
-        else:
-            verdict = _form_verdict(page, check)
+        verdict = step.judge(page, walk.names) if check is None else _form_verdict(page, check)
         if verdict.meets:
             walk.taken |= verdict.takes
         outcome, why = self._outcome(walk, step, page, verdict, op.is_write)
@@ -275,7 +273,8 @@ class Performer:
             if name not in _OPEN_NAMES and (name == "password" or looks_secret(text))
         ]
         session = [walk.names[name] for name in self._session_names if name in walk.names]
-        return [*walk.actor.jar.values(), *walk.taken.values(), *named, *session]
+        taken = [text for text in walk.taken.values() if looks_secret(text) or walk.promise.is_session]
+        return [*walk.actor.jar.values(), *taken, *named, *session]
 
     def _exchange(self, walk: _Walk, op: Op, wire: Wire, page: Page) -> Exchange:
         also = self._secrets(walk)

@@ -31,7 +31,7 @@ class Verdict:
 
 
 class PreparedStep:
-    """One step: how to send it (`plain`, or `logged_in` with the session's headers) and how to understand its answer."""
+    """One step: how to send it (`plain`, or `logged_in` with the session's headers) and how to read its answer."""
 
     __slots__ = (
         "_gone",

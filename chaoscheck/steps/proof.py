@@ -85,8 +85,8 @@ def _tried(transport: Transport, server: HangUp, method: str, fresh: bool) -> in
     arrived = server.arrived[path]
     if len(arrived) != 1:
         raise ProbeTrouble(
-            f"one {method} attempt on a {how} connection was delivered {len(arrived)} times, last seen: {_told(answer)}",
-            hint="another version of an HTTP library may resend by itself; install the versions that pyproject.toml names",
+            f"one {method} attempt on a {how} connection was delivered {len(arrived)} times; it saw {_told(answer)}",
+            hint="other versions of an HTTP library may resend by themselves; install those that pyproject.toml names",
         )
     if not fresh and arrived != server.arrived[hello][-1:]:
         raise ProbeTrouble(

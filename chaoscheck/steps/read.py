@@ -26,8 +26,8 @@ _ATTRIBUTE = re.compile(r"^(.*?)@([A-Za-z_][\w:-]*)$", re.DOTALL)
 
 
 class Page:
-    """An answer, read lazily and once. `jar` is the client's, which has taken in the answer's cookies; `headers` has the
-    first of each name, in lower case."""
+    """An answer, read lazily and once. `jar` is the client's, which has taken in the answer's cookies; `headers` has
+    the first of each name, in lower case."""
 
     __slots__ = ("_json", "_text", "_tree", "answer", "headers", "jar")
 

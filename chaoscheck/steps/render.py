@@ -25,7 +25,7 @@ _URL_SAFE = "/:?#[]@!$&'()*+,;=%~"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """What clients believe they opened: `public_url`, or the entry's address. `forwarded` is X-Forwarded-Proto, "" for none."""
+    """What clients believe they opened. `forwarded` is X-Forwarded-Proto or ""; `extra` goes on every request."""
 
     url: str
     forwarded: str = ""

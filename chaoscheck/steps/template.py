@@ -17,8 +17,8 @@ def as_is(text: str) -> str:
 class Template:
     """A text with names. `needs` are those it mentions; `$$` is a dollar.
 
-    `of_value` escapes what is filled in, `of_literal` what stands around it. A dollar that begins no name is a PlanError,
-    unless `lenient` (regular expressions end in one).
+    `of_value` escapes what is filled in, `of_literal` what stands around it. A dollar that begins no name is a
+    PlanError, unless `lenient` (regular expressions end in one).
     """
 
     __slots__ = ("_escape", "_format", "_keys", "literal", "needs")

@@ -51,8 +51,8 @@ class Stage(Protocol):
 class Session:
     """One client with one jar, its stream of numbers and its schedule. Only one task at a time acts for it."""
 
-    __slots__ = ("_due_ns", "_free_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands", "id", "lane", "login",
-                 "next_ns", "parting", "prefix", "router", "until_ns")
+    __slots__ = ("_due_ns", "_free_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands", "id", "lane",
+                 "login", "next_ns", "parting", "prefix", "router", "until_ns")
 
     def __init__(self, stage: Stage, client: Client, kinds: Iterable[tuple[str, Kind]], *, run: str, router: Router,
                  rng: random.Random, lane: Lane, login: str | None, begin_ns: int) -> None:
@@ -125,6 +125,7 @@ class Session:
         try:
             self.parting = True
             self._stage.read_all(self)
+            self._due_ns = self._free_ns = self._stage.clock.now_ns()
             for hand in reversed(self.hands):
                 if hand.promise in self._stage.undoable:
                     hand.kind.end(hand)

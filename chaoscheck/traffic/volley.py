@@ -17,6 +17,9 @@ from chaoscheck.traffic.session import Session, SessionHand
 READY_S = 4.0
 """So long the sessions of a volley may take to log in and write once; then it begins with those that did."""
 TURNS_AFTER = 2
+BURST_RATE = 400.0
+"""Writes a second, all clients of a burst together: enough to have one acknowledged in the last 3 ms, and few enough that
+they can be read back within seconds."""
 BURST = "burst"
 
 
@@ -78,10 +81,14 @@ class Aim:
             self._live_on(session)
 
     def _hold(self, session: Session) -> None:
-        """Write back to back until the victim refuses, or time is up (nobody dies in a sham)."""
+        """Keep writing until the victim refuses, or time is up (nobody dies in a sham)."""
         hands = _writers(session)
         turn = 0
+        gap_ns = int(self._volley.clients / BURST_RATE * NS)
+        next_ns = self._field.clock.now_ns()
         while self._wanted():
+            self._field.clock.wait_until_ns(next_ns)
+            next_ns += gap_ns
             done = self._write(hands[turn % len(hands)])
             turn += 1
             if done.op.outcome == Outcome.FAIL and not done.op.status:

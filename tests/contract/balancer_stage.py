@@ -1,7 +1,8 @@
-"""A stage for balancers: loopback services that note what was delivered to them, and a fleet that runs HAProxy locally."""
+"""A stage for balancers: loopback services that note what they got, and a fleet that runs HAProxy locally."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import re
 import socket
@@ -26,7 +27,7 @@ def plan_of(kind: str, **balancer: str) -> Plan:
 
 
 class Service:
-    """Answers every request; `/hang-up` it reads and then closes, `/reset` it resets, `/own-503` it answers with 503."""
+    """Answers every request; `/hang-up` it reads and closes, `/reset` it reads and resets, `/own-503` gets a 503."""
 
     def __init__(self) -> None:
         self.delivered: list[str] = []
@@ -67,10 +68,8 @@ class Service:
 
 
 def _end(end: socket.socket) -> None:
-    try:
+    with contextlib.suppress(OSError):
         end.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     end.close()
 
 

@@ -14,7 +14,7 @@ from balancer_stage import Dialler, LocalFleet, plan_of
 
 import chaoscheck.balancers.direct
 import chaoscheck.balancers.external
-import chaoscheck.balancers.haproxy  # noqa: F401  (registers itself)
+import chaoscheck.balancers.haproxy
 from chaoscheck.balancers.base import BALANCERS, Balancer
 from chaoscheck.engines.base import Instance
 from chaoscheck.errors import EnvironmentTrouble, PlanError

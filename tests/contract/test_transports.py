@@ -6,6 +6,7 @@ import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hostile import ANSWERS, Hostile
@@ -94,7 +95,7 @@ def test_answer_whole_is_given_as_it_came(
 def test_answer_broken_is_named_and_never_asked_for_again(
     transport: Transport, server: Hostile, path: str, trouble: Trouble, status: int, method: str
 ) -> None:
-    """Each way to break an answer has its name; the attempt was sent, was delivered once, and the time limit is of all of it."""
+    """Each way to break an answer has its name; the attempt was sent, delivered once, and limited as a whole."""
     began = time.monotonic()
     answer = transport.send(server.address, wire(path, method, timeout_s=0.4))
     assert (answer.trouble, answer.status, answer.sent) == (trouble, status, True)
@@ -219,7 +220,7 @@ class _Twice:
 
 def test_proof_of_a_transport_that_resends_fails(transport: Transport) -> None:
     """The self-test can fail: a client that repeats an unanswered GET is found and named."""
-    with pytest.raises(ProbeTrouble, match="one GET attempt .* delivered 2 times"):
+    with pytest.raises(ProbeTrouble, match=r"one GET attempt .* delivered 2 times"):
         prove(_Twice(transport))
 
 
@@ -233,6 +234,5 @@ def test_proof_server_hangs_up_after_reading(transport: Transport) -> None:
 
 def test_every_answer_of_the_hostile_server_is_tried() -> None:
     """A new way to answer wrongly can't be added without a test of it."""
-    with open(__file__, encoding="utf-8") as source:
-        text = source.read()
+    text = Path(__file__).read_text(encoding="utf-8")
     assert [path for path in ANSWERS if f'"{path}' not in text] == []

@@ -53,6 +53,19 @@ def test_model_needs_the_standard_library_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_siblings_import_only_another_base(path: Path) -> None:
+    """A plug-in that reaches into another package's insides can't be replaced alone."""
+    parts = path.relative_to(ROOT / "chaoscheck").parts
+    if parts[0] not in PEERS:
+        return
+    allowed = {f"chaoscheck.{peer}.base" for peer in PEERS}
+    for name in imports(path):
+        for peer in PEERS:
+            inside = name.startswith(f"chaoscheck.{peer}.") and peer != parts[0]
+            assert not inside or any(name == base or name.startswith(base + ".") for base in allowed), name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_sources_stay_readable(path: Path) -> None:
     """No file over 500 lines, no function over 70."""
     text = path.read_text(encoding="utf-8")

@@ -128,7 +128,7 @@ class GeventTransport:
         if connection is None:
             try:
                 connection = _connect(address, wire.timeout_s)
-            except OSError as error:
+            except (OSError, UnicodeError) as error:  # the latter for a name that no resolver takes
                 self._forget(address)
                 return Answer(0, (), b"", _unconnected(error), False, sent_ns, self._clock.now_ns())
             timer = self._loop.timer(max(0.001, wire.timeout_s - (time.monotonic() - started)))
@@ -252,7 +252,8 @@ def _encoded(wire: Wire) -> bytes:
     return "\r\n".join(lines).encode("latin-1", "replace") + wire.body
 
 
-def _unconnected(error: OSError) -> Trouble:
-    if isinstance(error, TimeoutError) or error.errno == errno.ETIMEDOUT:
+def _unconnected(error: OSError | UnicodeError) -> Trouble:
+    code = error.errno if isinstance(error, OSError) else 0
+    if isinstance(error, TimeoutError) or code == errno.ETIMEDOUT:
         return Trouble.CONNECT_TIMEOUT
-    return Trouble.REFUSED if error.errno == errno.ECONNREFUSED else Trouble.UNREACHABLE
+    return Trouble.REFUSED if code == errno.ECONNREFUSED else Trouble.UNREACHABLE

@@ -78,7 +78,7 @@ class _Lines:
 
 
 class _Response(http.client.HTTPResponse):
-    """Skips every interim (1xx) answer, where the standard library skips 100 only, and sees headers that are cut off."""
+    """Skips every interim (1xx) answer, where the standard library skips 100 only, and sees cut off headers."""
 
     fp: Any
 
@@ -123,7 +123,7 @@ class _Adapter(HTTPAdapter):
 
 
 class RequestsTransport:
-    """`requests`' own adapter without what surrounds it: no redirects, cookies, proxies, retries. Any number of threads.
+    """The adapter of `requests` without what surrounds it: no redirects, cookies, proxies, retries. For many threads.
 
     A body over 10 MB is CUT. The time limit is of the whole attempt, connecting and reading included.
     """

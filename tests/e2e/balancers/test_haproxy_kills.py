@@ -111,9 +111,10 @@ def describe(attempts: list[Attempt], kills: list[Kill], rows: dict[str, Balance
         failed = [f"{each.status}@{(each.sent_ns - kill.signal_ns) / 1e6:.0f}ms {rows[each.rid].ending}"
                   for each in bad_of(here)]
         retried = sum(rows[each.rid].retries > 0 for each in here if each.rid in rows)
-        death, ready, joined = ((then - kill.signal_ns) / 1e6 for then in (kill.death_ns, kill.ready_ns, kill.joined_ns))
-        lines.append(f"{kill.victim}: failed {failed or 0}, retried {retried}, slowest {slowest_ms(here):.0f} ms, after the "
-                     f"signal: dead {death:.0f}, replacement ready {ready:.0f}, joined {joined:.0f} ms")
+        times = (kill.death_ns, kill.ready_ns, kill.joined_ns)
+        death, ready, joined = ((then - kill.signal_ns) / 1e6 for then in times)
+        lines.append(f"{kill.victim}: failed {failed or 0}, retried {retried}, slowest {slowest_ms(here):.0f} ms; "
+                     f"ms after the signal: dead {death:.0f}, replacement ready {ready:.0f}, joined {joined:.0f}")
     return "\n".join(lines)
 
 
@@ -126,12 +127,11 @@ def test_instances_killed_under_load_only_what_they_had_in_hand_fails(killer: Ki
     assert all(kill.confirmed for kill in kills)
     assert {each.rid for each in attempts} == set(rows)
     assert all(rows[each.rid].incarnation == each.instance for each in attempts if each.status == 200)
-    victims = {kill.victim for kill in kills}
+    deaths = {kill.victim: kill.death_ns for kill in kills}
     for each in bad_of(attempts):
         row = rows[each.rid]
         assert (each.balancer == "none") == (row.incarnation == ""), (each, row)
-        assert row.incarnation in victims | {""}
-        assert any(abs(each.sent_ns - kill.signal_ns) < 500_000_000 for kill in kills)
+        assert not row.incarnation or each.sent_ns < deaths[row.incarnation] + 100_000_000, (each, row)
     served = {each.instance for each in attempts}
     assert {each.name for each in killer.living} <= served
     assert any(row.retries for row in rows.values())

@@ -38,7 +38,7 @@ class Memory:
 
 
 class Site:
-    """Instances on ports of 127.0.0.1. `requests` are the X-Chaoscheck-Request ids of all requests that arrived whole."""
+    """Instances on ports of 127.0.0.1. `requests` are the X-Chaoscheck-Request ids of all that arrived whole."""
 
     def __init__(self, names: list[str], *, shared: bool) -> None:
         common = Memory()
@@ -101,7 +101,8 @@ class Site:
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
                 self.requests.append(headers["x-chaoscheck-request"])
                 method, target, _ = lines[0].split(" ")
-                status, data, cookie = self._answer(self._memories[name], method, target, headers.get("cookie", ""), body)
+                memory = self._memories[name]
+                status, data, cookie = answer(memory, method, target, headers.get("cookie", ""), body)
                 extra = f"Set-Cookie: sid={cookie}; Path=/\r\n" if cookie else ""
                 writer.write(f"HTTP/1.1 {status} X\r\nX-Chaoscheck-Instance: {name}\r\n{extra}"
                              f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
@@ -111,33 +112,34 @@ class Site:
             self._writers[name].discard(writer)
             writer.close()
 
-    def _answer(self, memory: Memory, method: str, target: str, cookie: str, body: bytes) -> tuple[int, bytes, str]:
-        url = urlsplit(target)
-        sent = json.loads(body) if body else {}
-        if url.path == "/login":
-            memory.logins += 1
-            sid = f"{id(memory)}-{memory.logins}"
-            memory.users[sid] = sent["user"]
-            return 200, b"{}", sid
-        if url.path == "/reviews":
-            if method == "POST":
-                memory.reviews.add(sent["text"])
-                return 201, b"{}", ""
-            wanted = parse_qs(url.query)["q"][0]
-            return 200, json.dumps([text for text in [wanted] if text in memory.reviews]).encode(), ""
-        sid = cookie.partition("sid=")[2].partition(";")[0]
-        user = memory.users.get(sid)
-        if user is None:
-            return 401, b"{}", ""
-        if url.path == "/me":
-            return 200, json.dumps({"user": user}).encode(), ""
-        if url.path == "/logout":
-            memory.users.pop(sid)
-            return 204, b"", ""
-        if method == "PUT":
-            memory.nicknames[user] = sent["nickname"]
-            return 204, b"", ""
-        return 200, json.dumps({"nickname": memory.nicknames.get(user, "")}).encode(), ""
+
+def answer(memory: Memory, method: str, target: str, cookie: str, body: bytes) -> tuple[int, bytes, str]:
+    url = urlsplit(target)
+    sent = json.loads(body) if body else {}
+    if url.path == "/login":
+        memory.logins += 1
+        sid = f"{id(memory)}-{memory.logins}"
+        memory.users[sid] = sent["user"]
+        return 200, b"{}", sid
+    if url.path == "/reviews":
+        if method == "POST":
+            memory.reviews.add(sent["text"])
+            return 201, b"{}", ""
+        wanted = parse_qs(url.query)["q"][0]
+        return 200, json.dumps([text for text in [wanted] if text in memory.reviews]).encode(), ""
+    sid = cookie.partition("sid=")[2].partition(";")[0]
+    user = memory.users.get(sid)
+    if user is None:
+        return 401, b"{}", ""
+    if url.path == "/me":
+        return 200, json.dumps({"user": user}).encode(), ""
+    if url.path == "/logout":
+        memory.users.pop(sid)
+        return 204, b"", ""
+    if method == "PUT":
+        memory.nicknames[user] = sent["nickname"]
+        return 204, b"", ""
+    return 200, json.dumps({"nickname": memory.nicknames.get(user, "")}).encode(), ""
 
 
 @contextmanager

@@ -17,16 +17,16 @@ def op(
 ) -> Op:
     """One judged attempt sent at `at`, ended `lasted` later."""
     done = at + lasted if lasted >= 0 else -1
-    return Op(f"r{at}-{session}-{obj}-{via}", session, promise, action, obj, seq, attempt, value, lane, via, True, at, at,
-              done, outcome, status, error, who, seen, "")
+    return Op(f"r{at}-{session}-{obj}-{via}", session, promise, action, obj, seq, attempt, value, lane, via, True, at,
+              at, done, outcome, status, error, who, seen, "")
 
 
 def confirms(after: Op, answers: Sequence[tuple[str, str, str]]) -> list[Op]:
     """Confirming reads of `after`'s object: (instance, outcome, seen) each, one after the other."""
     start = after.done_ns + 1
     return [
-        op("see", outcome, at=start + number, lasted=1, seen=seen, who=via, via=via, lane="confirm", session=after.session,
-           obj=after.obj)
+        op("see", outcome, at=start + number, lasted=1, seen=seen, who=via, via=via, lane="confirm",
+           session=after.session, obj=after.obj)
         for number, (via, outcome, seen) in enumerate(answers)
     ]
 

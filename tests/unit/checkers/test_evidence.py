@@ -13,18 +13,18 @@ from chaoscheck.checkers import evidence
 def test_exposures_needed_at_95_percent(max_loss: float, needed: int) -> None:
     """The table that the design was written from; one exposure fewer doesn't show it."""
     assert evidence.exposures_needed(0.95, max_loss) == needed
-    assert evidence.loss_bound(needed, 0.95) <= max_loss < evidence.loss_bound(needed - 1, 0.95)
+    assert evidence.loss_bound(0.95, needed) <= max_loss < evidence.loss_bound(0.95, needed - 1)
 
 
 @pytest.mark.parametrize(("kills", "percent"), [(3, 63), (6, 39), (10, 26), (20, 14), (59, 5)])
 def test_clean_kills_bound_the_kills_that_lose(kills: int, percent: int) -> None:
     """Six clean kills leave up to 39 % of kills losing something."""
-    assert round(100 * evidence.loss_bound(kills, 0.95)) == percent
+    assert round(100 * evidence.kill_bound(0.95, kills)) == percent
 
 
 def test_no_exposure_bounds_nothing() -> None:
     """Zero samples are never a pass."""
-    assert evidence.loss_bound(0, 0.95) == 1.0
+    assert evidence.loss_bound(0.95, 0) == 1.0
 
 
 def test_fisher_known_tables() -> None:

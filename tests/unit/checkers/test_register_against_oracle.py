@@ -70,7 +70,7 @@ def first_doubted(ops: list[Op]) -> int:
 def test_register_any_sequential_history_doubts_exactly_what_no_landing_order_explains(
     script: list[tuple[str, object, object]],
 ) -> None:
-    """The O(1) state says neither more nor less than a search over all landings (once a write showed the run's name)."""
+    """The state says neither more nor less than a search over all landings (once a write told the run's name)."""
     ops = history(script)
     written = next((number for number, each in enumerate(ops) if each.action == "do"), len(ops))
     ops = [each for number, each in enumerate(ops) if number >= written or each.seen == ""]

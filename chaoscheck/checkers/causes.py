@@ -1,0 +1,157 @@
+"""Why a promise was broken, as far as the evidence goes, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from chaoscheck.checkers.base import Anomaly, Death, Tally
+from chaoscheck.checkers.timeline import Timeline
+from chaoscheck.model.clock import NS
+from chaoscheck.model.events import MatrixProbed, StoreDied
+from chaoscheck.model.ops import Outcome
+from chaoscheck.model.verdict import Cause
+
+NEAR_NS = 5 * NS
+"""A death this long before a read counts as near it."""
+LAST_MOMENTS_NS = 2 * NS
+"""Losses further back than this aren't called acknowledged before persisted."""
+
+BY_KILLS = frozenset({Cause.LOST_WITH_INSTANCE, Cause.ACK_BEFORE_PERSIST, Cause.LOCAL_DISK, Cause.COLLATERAL})
+BETWEEN_INSTANCES = frozenset({Cause.ONE_INSTANCE, Cause.WORKER_PROCESS})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """An anomaly with its cause; `death` is the blamed one. `before_ns`: acknowledged so long before it, or -1."""
+
+    anomaly: Anomaly
+    cause: Cause
+    death: Death | None
+    before_ns: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What explains the anomalies of one promise."""
+
+    known: Timeline
+    tally: Tally
+    by_value: bool
+    several_processes: bool
+    earliest_lost: dict[str, int]
+
+    @classmethod
+    def of(cls, known: Timeline, tally: Tally, promise: str, *, by_value: bool) -> Evidence:
+        earliest: dict[str, int] = {}
+        for anomaly in tally.anomalies:
+            if anomaly.acked_ns >= 0 and anomaly.healed_ns < 0:
+                earliest[anomaly.acker] = min(anomaly.acked_ns, earliest.get(anomaly.acker, anomaly.acked_ns))
+        several = any(cell.writer == cell.reader and cell.holds is False and cell.promise == promise
+                      for cell in known.of(MatrixProbed))
+        return cls(known=known, tally=tally, by_value=by_value, several_processes=several, earliest_lost=earliest)
+
+
+def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
+    """The cause that the evidence allows; `background` where no fault is near."""
+    read = anomaly.read
+    if any(store.t_ns <= max(read.done_ns, read.sent_ns) for store in evidence.known.of(StoreDied)):
+        return Explained(anomaly=anomaly, cause=Cause.STORE, death=None)
+    if not anomaly.guarantee:
+        return _near(anomaly, evidence)
+    held, missed = _holders(anomaly, evidence.by_value)
+    if anomaly.healed_ns < 0 and held and missed:
+        cause = Cause.WORKER_PROCESS if evidence.several_processes else Cause.ONE_INSTANCE
+        return Explained(anomaly=anomaly, cause=cause, death=None)
+    death = evidence.known.death_of(anomaly.acker)
+    # What it acknowledged while it lived it can't have lost by dying after the read had ended.
+    if anomaly.healed_ns < 0 and death is not None and death.death_ns - death.error_ns <= read.done_ns:
+        return _lost_with(anomaly, death, evidence)
+    return _near(anomaly, evidence)
+
+
+def same_sort(doubts: Iterable[Anomaly], confirmed: Sequence[Explained], known: Timeline) -> list[Explained]:
+    """Doubts that weren't re-read, as confirmed ones of the same promise, kind of answer and phase explain them.
+
+    Workers re-read only the first of each sort; a doubt is matched only if every one that was re-read held up alike
+    (all lost for good, or all healed), and for losses with an instance only if its own acknowledger died as well.
+    """
+    matched = []
+    for doubt in doubts:
+        alike = [one for one in confirmed if _sort(one.anomaly, known) == _sort(doubt, known)]
+        if not alike or len({one.anomaly.healed_ns < 0 for one in alike}) > 1:
+            continue
+        death = known.death_of(doubt.acker)
+        died = death is not None and death.death_ns - death.error_ns <= doubt.read.done_ns
+        wanted = [one for one in alike if (one.cause in BY_KILLS - {Cause.COLLATERAL}) == died]
+        if wanted:
+            cause = wanted[0].cause
+            blamed = death if died else wanted[0].death
+            before = death.death_ns - doubt.acked_ns if died and death is not None and doubt.acked_ns >= 0 else -1
+            matched.append(Explained(anomaly=doubt, cause=cause, death=blamed, before_ns=before))
+    return matched
+
+
+def _sort(anomaly: Anomaly, known: Timeline) -> tuple[str, str, str]:
+    return anomaly.promise, anomaly.read.outcome, known.phase_at(anomaly.read.sent_ns)
+
+
+def _holders(anomaly: Anomaly, by_value: bool) -> tuple[set[str], set[str]]:
+    """Instances whose last word was the value, and those whose last word was something else."""
+    last = {via: outcome == Outcome.OK and (not by_value or seen == anomaly.value)
+            for via, outcome, seen, _ in anomaly.confirms}
+    if anomaly.read.via != "lb":
+        last.setdefault(anomaly.read.via, False)
+    return {via for via, has in last.items() if has}, {via for via, has in last.items() if not has}
+
+
+def _lost_with(anomaly: Anomaly, death: Death, evidence: Evidence) -> Explained:
+    before = max(0, death.death_ns - anomaly.acked_ns)
+    survived = [acked for acked in evidence.tally.kept_after.get(anomaly.acker, ())
+                if acked < evidence.earliest_lost.get(anomaly.acker, 0)]
+    earliest = death.death_ns - evidence.earliest_lost.get(anomaly.acker, death.death_ns)
+    late = bool(survived) and earliest <= LAST_MOMENTS_NS
+    cause = Cause.ACK_BEFORE_PERSIST if late else Cause.LOST_WITH_INSTANCE
+    return Explained(anomaly=anomaly, cause=cause, death=death, before_ns=before)
+
+
+def _near(anomaly: Anomaly, evidence: Evidence) -> Explained:
+    """Another instance's death between the acknowledgement and the read, or just before it; else the background."""
+    read = anomaly.read
+    since = max(anomaly.acked_ns, read.sent_ns - NEAR_NS)
+    near = [death for death in evidence.known.deaths
+            if since <= death.death_ns + death.error_ns and death.death_ns - death.error_ns <= read.done_ns]
+    if near:
+        return Explained(anomaly=anomaly, cause=Cause.COLLATERAL, death=near[-1])
+    cause = Cause.WORKER_PROCESS if evidence.several_processes and anomaly.guarantee else Cause.BACKGROUND
+    return Explained(anomaly=anomaly, cause=cause, death=None)
+
+
+_STORE = {
+    "session": "keep sessions in an external store that all instances ask (Redis with a time to live, a database), or "
+               "in a signed token that the client carries",
+    "register": "write users' data to a database or an external session store before acknowledging it",
+    "kept": "write new objects to a database (uploads: stream them to object storage) before acknowledging them",
+}
+_FIXES = {
+    Cause.WORKER_PROCESS: "the processes of one instance don't share this: give all of them one signing key (by environment "
+                          "or secret, not made at start), and {store}",
+    Cause.ACK_BEFORE_PERSIST: "acknowledge only after the store has confirmed the write: no write-behind buffer, and flush "
+                              "before the answer",
+    Cause.LOCAL_DISK: "the instance's own disk goes with it: {store}",
+    Cause.COLLATERAL: "one instance's death must not touch what others hold: look for replication or stickiness between "
+                      "instances that the death disturbs, and {store}",
+    Cause.STORE: "the store itself went away: run again with a store that stays up",
+    Cause.BACKGROUND: "no fault was near it: look for caches in front of the store, expiry that is too short and races "
+                      "between requests of one session; and {store}",
+}
+_SIGNED = "; if it is a signed cookie or token, give all instances one signing key"
+
+
+def fix(kind: str, cause: Cause) -> str:
+    """What would make the promise hold, in a sentence."""
+    store = _STORE.get(kind, "keep the state in a store that all instances share")
+    text = _FIXES.get(cause, "{store}").format(store=store)
+    if cause in (Cause.ONE_INSTANCE, Cause.LOST_WITH_INSTANCE) and kind == "session":
+        text += _SIGNED
+    return text[0].upper() + text[1:] + "."

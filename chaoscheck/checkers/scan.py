@@ -1,0 +1,191 @@
+"""One pass over a run's history: every checker fed, users' traffic counted, and what the assumptions ask gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from chaoscheck.checkers.base import CHECKERS, PromiseChecker, Tally
+from chaoscheck.checkers.budget import TrafficFold
+from chaoscheck.checkers.timeline import Timeline
+from chaoscheck.model.history import BalancerRow, Row, SessionBorn, SessionEnded
+from chaoscheck.model.ops import Lane, Op, Outcome, Phase
+from chaoscheck.plan.plan import Plan
+
+BATCH = 8192
+JUDGED_LANES = frozenset({Lane.USER.value, Lane.BURST.value, Lane.INFLIGHT.value, Lane.CONFIRM.value, Lane.FINAL.value})
+
+
+@dataclass(slots=True)
+class Unrecognised:
+    """Reads of one promise in the baseline, those that the plan doesn't know, and what the first one said."""
+
+    reads: int = 0
+    unknown: int = 0
+    excerpt: str = ""
+
+
+@dataclass(slots=True)
+class InFlight:
+    """Requests that were on the victim when it died."""
+
+    total: int = 0
+    failed: int = 0
+
+
+@dataclass(slots=True)
+class Seen:
+    """All that one pass over the history came to."""
+
+    traffic: TrafficFold
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    crashed: dict[str, str] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
+    in_flight: dict[int, InFlight] = field(default_factory=dict)
+    unrecognised: dict[str, Unrecognised] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
+    operations: int = 0
+    backwards: int = 0
+    unfinished: int = 0
+
+
+class Scan:
+    """Feeds rows in their order; `end` gives what they came to."""
+
+    def __init__(self, plan: Plan, known: Timeline) -> None:
+        self._plan = plan
+        self._known = known
+        self._seen = Seen(traffic=TrafficFold(known))
+        self._checkers: dict[str, PromiseChecker] = {}
+        self._waiting: dict[str, list[Op]] = {name: [] for name in plan.promises}
+        self._parted: set[str] = set()
+        self._nameless: dict[str, Op] = {}
+        self._kills = [(strike.index, strike.struck) for strike in known.kills if strike.struck is not None]
+        base = known.span(Phase.BASELINE.value)
+        self._baseline = (base.began_ns, base.ended_ns) if base is not None else (0, -1)
+        self._make_checkers()
+
+    def rows(self, rows: Iterable[Row]) -> None:
+        """Rows of one file."""
+        for row in rows:
+            if isinstance(row, Op):
+                self._op(row)
+            elif isinstance(row, SessionBorn):
+                self._seen.users[row.session] = row.user
+            elif isinstance(row, SessionEnded):
+                self._ended(row.session)
+
+    def end(self, balancer: Iterable[BalancerRow]) -> Seen:
+        """Join the balancer's word for attempts that got no answer, and let everything conclude."""
+        for word in balancer:
+            op = self._nameless.pop(word.rid, None)
+            if op is not None and word.incarnation:
+                self._on_victim(op, word.incarnation)
+        for promise in self._waiting:
+            self._flush(promise)
+        for promise, checker in list(self._checkers.items()):
+            try:
+                self._seen.tallies[promise] = checker.tally()
+            except Exception as error:
+                self._crash(promise, error)
+        self._seen.traffic.close()
+        return self._seen
+
+    def _make_checkers(self) -> None:
+        for name, promise in self._plan.promises.items():
+            try:
+                checker = self._checkers[name] = CHECKERS.get(promise.kind)(name)
+                for death in self._known.deaths:
+                    checker.died(death)
+            except Exception as error:
+                self._crash(name, error)
+
+    def _op(self, op: Op) -> None:
+        seen = self._seen
+        seen.operations += 1
+        seen.backwards += 0 <= op.done_ns < op.sent_ns
+        seen.unfinished += op.done_ns < 0
+        self._in_flight(op)
+        seen.traffic.add(op)
+        if not op.judged:
+            return
+        if op.lane == Lane.USER.value and op.action == "see":
+            self._recognise(op)
+        if op.lane in JUDGED_LANES and op.promise in self._checkers and not self._after_logout(op):
+            waiting = self._waiting[op.promise]
+            waiting.append(op)
+            if len(waiting) >= BATCH:
+                self._flush(op.promise)
+
+    def _after_logout(self, op: Op) -> bool:
+        """Whether it is of a session that has sent its logout: what it is refused then says nothing of other promises."""
+        if op.promise == self._plan.login:
+            if op.action == "undo" and op.outcome != Outcome.FAIL:
+                self._parted.add(op.session)
+            elif op.action == "do":
+                self._parted.discard(op.session)
+            return False
+        return op.outcome == Outcome.GONE and op.session in self._parted
+
+    def _recognise(self, op: Op) -> None:
+        if self._baseline[0] <= op.sent_ns < self._baseline[1]:
+            count = self._seen.unrecognised.setdefault(op.promise, Unrecognised())
+            count.reads += 1
+            if op.outcome == Outcome.UNRECOGNISED:
+                count.unknown += 1
+                count.excerpt = count.excerpt or op.excerpt
+
+    def _in_flight(self, op: Op) -> None:
+        if not self._kills:
+            return
+        who = op.incarnation or (op.via if op.via != "lb" else "")
+        if who:
+            self._on_victim(op, who)
+        elif any(op.sent_ns <= struck.death_ns + struck.error_ns and (op.done_ns < 0 or op.done_ns >= struck.signal_ns)
+                 for _, struck in self._kills):
+            self._nameless[op.rid] = op
+
+    def _on_victim(self, op: Op, who: str) -> None:
+        """On the victim, begun before the death and not ended before the signal (answers may come in up to the death)."""
+        for index, struck in self._kills:
+            if struck.victim != who or op.sent_ns > struck.death_ns + struck.error_ns:
+                continue
+            if op.done_ns < 0 or op.done_ns >= struck.signal_ns:
+                count = self._seen.in_flight.setdefault(index, InFlight())
+                count.total += 1
+                count.failed += op.outcome not in (Outcome.OK, Outcome.GONE)
+
+    def _ended(self, session: str) -> None:
+        for promise, waiting in self._waiting.items():
+            if waiting:
+                self._flush(promise)
+            checker = self._checkers.get(promise)
+            if checker is not None:
+                try:
+                    checker.forget(session)
+                except Exception as error:
+                    self._crash(promise, error)
+
+    def _flush(self, promise: str) -> None:
+        waiting, self._waiting[promise] = self._waiting[promise], []
+        checker = self._checkers.get(promise)
+        if checker is None:
+            return
+        try:
+            checker.fold(waiting)
+        except Exception as error:
+            self._crash(promise, error)
+
+    def _crash(self, promise: str, error: Exception) -> None:
+        self._checkers.pop(promise, None)
+        self._seen.crashed[promise] = f"{type(error).__name__}: {error}"
+
+
+def scan(plan: Plan, known: Timeline, files: Iterable[Iterable[Row]], balancer: Iterable[BalancerRow]) -> Seen:
+    """Everything judging needs of the history; memory grows with sessions and their objects, not with operations."""
+    reader = Scan(plan, known)
+    for rows in files:
+        reader.rows(rows)
+    return reader.end(balancer)
+
+

@@ -1,0 +1,87 @@
+"""The terminal summary: verdict first, seed and folder last, 80 columns, no need of colour."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from chaoscheck.cli.summary import print_summary
+from chaoscheck.model.verdict import Result, Verdict
+from samples import results, story
+
+
+def printed(result: Result, folder: Path, *, verbose: bool = False) -> list[str]:
+    out = io.StringIO()
+    print_summary(Console(file=out, width=80, force_terminal=False), result, folder, verbose=verbose)
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_summary_begins_with_verdict_and_ends_with_seed_and_run(tmp_path: Path, verdict: Verdict) -> None:
+    """What decides comes first, what repeats it last."""
+    made = results.result(verdict)
+    lines = printed(made, tmp_path)
+    assert lines[0].startswith(f"{verdict}  {made.reason[:20]}")
+    assert lines[-1] == f"run     {tmp_path}"
+    assert any(line.startswith("seed    7") for line in lines[-3:])
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_summary_fits_80_columns_but_for_what_is_copied(tmp_path: Path, verdict: Verdict) -> None:
+    """Only commands and paths may be longer: they're pasted."""
+    for line in printed(results.result(verdict), tmp_path, verbose=True):
+        assert len(line) <= 80 or "curl " in line or line.startswith(("again", "run ", "report")), line
+
+
+def test_summary_of_a_failure_shows_the_chain_whole(tmp_path: Path) -> None:
+    """A curl line is one line, the answer under it; blame and fix are there."""
+    text = "\n".join(printed(results.result(Verdict.FAIL), tmp_path))
+    assert """--data '{"user": "user-12", "password": "***"}'""" in text
+    for part in ("✗ promises login: expected", "because of strike", "-> 401 from web-1.1", "fix: Keep sessions", "<= 58 %"):
+        assert part in text
+
+
+def test_summary_of_a_pass_shows_both_bounds(tmp_path: Path) -> None:
+    """A PASS says how much it is worth: exposures, needed, and both upper limits."""
+    text = "\n".join(printed(results.result(), tmp_path))
+    assert "362     299       0     <= 0.82 %        <= 39.3 %" in text and "6 of 6 confirmed over 3 slots" in text
+
+
+def test_summary_with_hostile_text_sends_no_control_character(tmp_path: Path) -> None:
+    """An answer can't move the cursor, colour the screen or turn the line round."""
+    text = "\n".join(printed(results.result(Verdict.FAIL), tmp_path))
+    assert not any(ord(char) < 32 and char != "\n" or char in "\u202e\x7f" for char in text)
+
+
+def test_summary_of_markup_in_names_is_literal(tmp_path: Path) -> None:
+    """Square brackets are text, not styles."""
+    made = results.result()
+    gate = replace(made.gates[0], verdict=Verdict.INVALID, name="[red]x[/red]", detail="[/nonsense]")
+    text = "\n".join(printed(replace(made, gates=(gate,), reason="[bold]why[/bold]"), tmp_path))
+    assert "[red]x[/red]" in text and "[bold]why[/bold]" in text and "[/nonsense]" in text
+
+
+def test_summary_of_a_run_that_stopped_shows_its_log_and_hint(tmp_path: Path) -> None:
+    """The last lines of the evidence are on the screen, not only in a file."""
+    made, events = results.stillborn()
+    run = story.write(tmp_path, events=events, traffic=False)
+    text = "\n".join(printed(made, run.path))
+    assert "| KeyError: 'REDIS_URL'" in text and "hint: look at its log below" in text
+
+
+def test_summary_of_many_findings_counts_the_rest(tmp_path: Path) -> None:
+    """Three are shown, the others are owned up to; verbose shows all."""
+    made = results.result(Verdict.FAIL)
+    many = replace(made, findings=made.findings[:1] * 9)
+    assert "and 6 more findings in the report" in printed(many, tmp_path)
+    assert any(line.startswith("9. login") for line in printed(many, tmp_path, verbose=True))
+
+
+def test_summary_names_the_report_when_there_is_one(tmp_path: Path) -> None:
+    """The path stands before the run's folder."""
+    (tmp_path / "report.html").write_text("x")
+    assert printed(results.result(), tmp_path)[-2] == f"report  {tmp_path / 'report.html'}"

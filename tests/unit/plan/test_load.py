@@ -1,0 +1,146 @@
+"""A plan becomes a frozen object, or one sentence with file, line and the nearest name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from chaoscheck.errors import PlanError
+from chaoscheck.plan.load import OVERRIDES, load_plan, schema
+from chaoscheck.plan.plan import Plan
+
+PLAN = """\
+target: {build: ., port: 8000, ready: /healthz, env: {URL: "redis://redis"}}
+stores: {redis: {image: "redis:7"}}
+promises:
+  login:
+    kind: session
+    do:   {post: /login, json: {user: $user, password: pw}, expect: 200, take: {token: "json:token"}}
+    see:  {get: /me, headers: {Authorization: Bearer $token}, value: "json:user", expect: {status: 200, value: $user}}
+    undo: {post: /logout, expect: 204}
+  note:
+    kind: kept
+    do:   {submit: /notes/new, form: {title: $value}, expect: 302}
+    see:  {get: "/notes?q=$value", expect: {match: ">$value<"}}
+budget: {slo: 99.9% over 30d, deaths: 200/month, spend: 10%}
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    """Writes a plan, with one replacement, and gives its path."""
+
+    def make(old: str = "", new: str = "") -> Path:
+        assert old in PLAN
+        path = tmp_path / "plan.yaml"
+        path.write_text(PLAN.replace(old, new, 1) if old else PLAN)
+        return path
+
+    return make
+
+
+def test_design_example_loads_with_shorthands_spelled_out(write) -> None:
+    """A number is a status, a string a ready path, one step a list of one."""
+    plan = load_plan(write(), environment={}).plan
+    assert plan.target.ready.get == "/healthz"
+    assert plan.promises["login"].do[0].expect.statuses == (200,)
+    assert plan.promises["note"].do[0].method == "submit"
+    assert plan.login == "login"
+
+
+def test_budget_is_seconds_a_kill(write) -> None:
+    """(1 - slo) x period / deaths x spend: 0.1 % of 30 days over 200 deaths, a tenth of it."""
+    assert load_plan(write(), environment={}).plan.budget.bad_seconds_a_kill == pytest.approx(1.296)
+
+
+@pytest.mark.parametrize(("old", "new", "line", "words", "hint"), [
+    ("promises:", "promisses:", 3, "unknown key 'promisses'", "promises"),
+    ("undo: {post: /logout, expect: 204}", "undo: {post: /logout, expct: 204}", 8, "unknown key 'expct'", "expect"),
+    ("    kind: session", "    knd: session", 5, "unknown key 'knd' in promises.login", "kind"),
+    ("port: 8000", "port: 99999", 1, "target.port", ""),
+    ("port: 8000", "port: 8000, volume: {a: /b}", 1, "unknown key 'volume' in target", "volumes"),
+    ("99.9% over 30d", "99.9", 13, "99.9% over 30d", ""),
+    ("200/month", "two", 13, "200/month", ""),
+    ("{get: /me,", "{get: /me, post: /me,", 7, "exactly one of", ""),
+    ("    kind: kept\n", "", 9, "missing key 'kind'", ""),
+    ('"redis://redis"', '"${NOPE}"', 1, "${NOPE} is not set", "NOPE"),
+    ("    kind: kept", "    kind: kept\n    kind: kept", 11, "stands twice", ""),
+    ("ready: /healthz", "ready: {get: /healthz, tcp: 80}", 1, "exactly one of get, tcp, command", ""),
+    ('{image: "redis:7"}', "{}", 2, "exactly one of image, build", ""),
+    ("target:", "instances: 1\ntarget:", 1, "instances: 1", ""),
+    ("target:", "instances: 21\ntarget:", 1, "instances", ""),
+    ("kind: kept", "kind: session", 1, "only one promise may be of kind session", ""),
+])
+def test_mistake_is_named_with_line_and_nearest_name(write, old: str, new: str, line: int, words: str, hint: str) -> None:
+    """One sentence, `file:line`, and what was probably meant."""
+    with pytest.raises(PlanError) as caught:
+        load_plan(write(old, new), environment={})
+    assert caught.value.place == f"plan.yaml:{line}"
+    assert words in caught.value.message
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["", "[]", "a: [", "just words", "\x00"])
+def test_file_that_is_no_plan_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    """Not YAML, or not a mapping."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    with pytest.raises(PlanError):
+        load_plan(path, environment={})
+
+
+def test_missing_file_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    """The path is in the sentence."""
+    with pytest.raises(PlanError, match=r"nowhere\.yaml"):
+        load_plan(tmp_path / "nowhere.yaml", environment={})
+
+
+def test_flags_win_over_environment_over_file(write) -> None:
+    """CHAOSCHECK_* overrides the plan, and flags override both."""
+    path = write()
+    assert load_plan(path, environment={"CHAOSCHECK_SEED": "7"}).plan.seed == 7
+    assert load_plan(path, environment={"CHAOSCHECK_SEED": "7"}, overrides={("seed",): 9}).plan.seed == 9
+
+
+def test_image_from_outside_replaces_the_build(write) -> None:
+    """The same plan runs the image that CI has just built."""
+    target = load_plan(write(), environment={"CHAOSCHECK_IMAGE": "shop:42"}).plan.target
+    assert (target.image, target.build) == ("shop:42", None)
+
+
+def test_every_override_names_a_key_of_the_plan() -> None:
+    """A renamed key would silently make its variable do nothing."""
+    for keys in OVERRIDES.values():
+        fields = Plan.model_fields
+        for key in keys[:-1]:
+            fields = fields[key].annotation.model_fields
+        assert keys[-1] in fields
+
+
+def test_environment_is_filled_in_where_it_is_allowed(write) -> None:
+    """${NAME} and ${NAME:-default} in target, stores and accounts."""
+    path = write('"redis://redis"', '"${WHERE:-here}/${DB}"')
+    assert load_plan(path, environment={"DB": "7"}).plan.target.env["URL"] == "here/7"
+
+
+def test_plan_is_frozen(write) -> None:
+    """What was run is what was loaded."""
+    with pytest.raises(ValidationError):
+        load_plan(write(), environment={}).plan.seed = 3
+
+
+def test_schema_is_draft_07_without_newer_words() -> None:
+    """YAML editors read draft-07: no $defs, no prefixItems."""
+    text = json.dumps(schema())
+    assert "draft-07" in text
+    assert "$defs" not in text
+    assert "prefixItems" not in text
+
+
+def test_plan_as_run_loads_again_to_the_same(write) -> None:
+    """plan.json in a run's folder is the whole plan."""
+    plan = load_plan(write(), environment={}).plan
+    assert Plan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan

@@ -1,0 +1,135 @@
+"""report.html: one file, safe, whole, in the order in which a reader wants it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import lxml.html
+import pytest
+
+from chaoscheck.model.verdict import Cause, Verdict
+from chaoscheck.plugins import load as load_plugins
+from chaoscheck.reporting.base import REPORTERS
+from chaoscheck.reporting.html import html
+from chaoscheck.reporting.page import worst_first
+from samples import results, story
+
+
+def page(tmp_path: Path, verdict: Verdict) -> str:
+    run = story.write(tmp_path)
+    return html(results.result(verdict), run.events(), run.path)
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_page_leads_with_the_verdict_and_its_reason(tmp_path: Path, verdict: Verdict) -> None:
+    """The first heading is why; the verdict stands before it; seed and command come before anything else."""
+    tree = lxml.html.fromstring(page(tmp_path, verdict))
+    made = results.result(verdict)
+    assert tree.xpath("//h1")[0].text_content() == made.reason
+    assert verdict.value in tree.xpath("//section[1]")[0].text_content()
+    assert made.command in tree.xpath("//dl[1]")[0].text_content()
+    assert tree.xpath("//title")[0].text_content().startswith(verdict.value)
+
+
+def test_page_has_its_parts_in_order(tmp_path: Path) -> None:
+    """Gates, findings, timeline, kills, matrix, latency, outcomes, evidence, warnings, plan."""
+    tree = lxml.html.fromstring(page(tmp_path, Verdict.FAIL))
+    assert tree.xpath("//h2/@id") == ["gates", "findings", "timeline", "kills", "matrix", "phases", "outcomes", "evidence",
+                                      "warnings", "plan"]
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_page_links_lead_somewhere_inside(tmp_path: Path, verdict: Verdict) -> None:
+    """Every link is an anchor of the page, and no id stands twice."""
+    tree = lxml.html.fromstring(page(tmp_path, verdict))
+    ids = tree.xpath("//@id")
+    assert len(ids) == len(set(ids))
+    assert {link.removeprefix("#") for link in tree.xpath("//a/@href")} <= set(ids)
+
+
+def test_page_needs_nothing_from_outside_and_runs_nothing(tmp_path: Path) -> None:
+    """No script, no external address in anything that a browser would load, and a policy that forbids both."""
+    text = page(tmp_path, Verdict.FAIL)
+    tree = lxml.html.fromstring(text)
+    assert not tree.xpath("//script | //iframe | //object | //embed | //form | //base | //*[@style]")
+    assert not tree.xpath("//@*[starts-with(name(), 'on')]")
+    assert all(value.startswith(("#", "data:")) for value in tree.xpath("//@href | //@src"))
+    assert "url(" not in text and "@import" not in text
+    assert "default-src 'none'" in tree.xpath("//meta[@http-equiv]/@content")[0]
+
+
+def test_page_shows_hostile_answers_as_text(tmp_path: Path) -> None:
+    """What a service answered is escaped, and its invisible characters are shown."""
+    text = page(tmp_path, Verdict.FAIL)
+    assert "<script" not in text and "&lt;script&gt;alert(1)&lt;/script&gt;⟨ESC⟩[31mred⟨RLO⟩" in text
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+
+
+def test_page_shows_each_finding_with_chain_blame_and_fix(tmp_path: Path) -> None:
+    """curl lines, instance and status, the strike that did it, what to do."""
+    tree = lxml.html.fromstring(page(tmp_path, Verdict.FAIL))
+    card = tree.get_element_by_id("finding-1")
+    text = " ".join(card.text_content().split())
+    for part in ("login: LOST, lost with the instance", "because of strike #", "curl -X POST", "401 from web-1.1", "Fix.", "187"):
+        assert part in text
+    assert card.xpath(".//a[starts-with(@href, '#mark-')]") and card.xpath(".//a[starts-with(@href, '#kill-')]")
+
+
+def test_page_draws_each_strike_by_its_kind(tmp_path: Path) -> None:
+    """Six kills and two shams, each with a shape of its kind and a letter: colour isn't needed."""
+    tree = lxml.html.fromstring(page(tmp_path, Verdict.PASS))
+    signs = tree.xpath("//a[starts-with(@id, 'strike-')]")
+    letters = [sign.xpath("string(text)") for sign in signs]
+    assert sorted(letters) == sorted(mode[0].upper() for mode in story.MODES)
+    shapes = {sign.xpath("string(text)"): sign.xpath("name(*[contains(@class, 'sign')])") for sign in signs}
+    assert shapes == {"B": "path", "I": "path", "P": "rect", "S": "circle"}
+
+
+def test_page_of_a_run_without_traffic_says_so(tmp_path: Path) -> None:
+    """Nothing that was not measured looks like a measurement; what stopped the run is on top, with its log."""
+    made, events = results.stillborn()
+    run = story.write(tmp_path, events=events, traffic=False)
+    text = lxml.html.fromstring(html(made, run.events(), run.path)).text_content()
+    for part in ("was not ready within 60 s", "KeyError: 'REDIS_URL'", "look at its log", "no request was recorded",
+                 "Nothing was struck", "The matrix was not reached", "No property was judged", "No promise was tried"):
+        assert part in text
+    assert "went well" not in text
+
+
+def test_page_of_a_damaged_history_says_so(tmp_path: Path) -> None:
+    """The report is written all the same, and doesn't pass an empty strip off as a quiet one."""
+    run = story.write(tmp_path)
+    (run.history / "w2.ndjson").write_text("no history\n")
+    text = html(results.result(), run.events(), run.path)
+    assert "history can&#39;t be read" in text
+
+
+def test_page_with_huge_answers_and_500_findings_stays_small(tmp_path: Path) -> None:
+    """At most 1.5 MB, whatever a service answers."""
+    run = story.write(tmp_path)
+    made = results.result(Verdict.FAIL)
+    huge = replace(made.findings[0], seen="x" * 10_000_000, summary="y" * 1_000_000)
+    many = tuple(replace(made.findings[1], at_ns=index, count=1) for index in range(499))
+    text = html(replace(made, findings=(huge, *many)), run.events(), run.path)
+    assert len(text.encode()) < 1_500_000
+    assert 'id="finding-500"' in text and "characters more" in text
+
+
+def test_findings_worst_first() -> None:
+    """A critical finding leads, then what hit the most objects; doubts come last."""
+    base = results.result(Verdict.FAIL).findings[0]
+    doubt = replace(base, verdict=Verdict.INCONCLUSIVE, cause=Cause.UNSETTLED, count=999)
+    critical, small, big = replace(base, critical=True, count=1), replace(base, count=2), replace(base, count=50)
+    assert worst_first([doubt, small, big, critical]) == [critical, big, small, doubt]
+
+
+def test_reporters_are_registered_and_write_their_files(tmp_path: Path) -> None:
+    """json, junit and html each leave the file they name in the run's folder."""
+    load_plugins(["reporting"])
+    run = story.write(tmp_path)
+    for name in ("json", "junit", "html"):
+        reporter = REPORTERS.get(name)()
+        path = reporter.write(results.result(), run.events(), run.path)
+        assert path == run.path / reporter.file and path.stat().st_size > 500
