@@ -1,4 +1,4 @@
-"""A static answer from the local HAProxy: an endpoint so fast that what is measured is the client."""
+"""An answer from the local HAProxy that keeps nothing: an endpoint so fast that what is measured is the client."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ANSWER = '{"user":"u","items":[]}'
 _CONFIG = """
 global
-  maxconn 20000
+  maxconn 4000
 defaults
   mode http
   timeout client 30s
@@ -21,7 +20,7 @@ defaults
   timeout server 30s
 frontend static
   bind 127.0.0.1:{port}
-  http-request return status 200 content-type application/json hdr X-Chaoscheck-Instance web-0.1 string '{answer}'
+  http-request return status 200 content-type application/json hdr X-Chaoscheck-Instance web-0.1 lf-string '{{"user":"u","nickname":"%[url_param(v)]"}}'
 """
 
 
@@ -35,7 +34,7 @@ def static_server(folder: Path) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     config = folder / "haproxy.cfg"
-    config.write_text(_CONFIG.format(port=port, answer=ANSWER))
+    config.write_text(_CONFIG.format(port=port))
     with subprocess.Popen([binary, "-db", "-f", str(config)], stderr=subprocess.DEVNULL) as process:
         try:
             _await_port(port)

@@ -148,8 +148,19 @@ def phase_rows(known: Timeline, traffic: TrafficFold) -> tuple[PhaseRow, ...]:
     for span in known.spans:
         count = traffic.phases.get(span.phase, PhaseCount())
         p50, p95, p99, most = (percentile(count.latencies, share) for share in (0.5, 0.95, 0.99, 1.0))
-        rows.append(PhaseRow(phase=span.phase, began_ns=span.began_ns, ended_ns=span.ended_ns, requests=count.total,
-                             bad=count.bad, p50_ms=p50, p95_ms=p95, p99_ms=p99, max_ms=most))
+        rows.append(
+            PhaseRow(
+                phase=span.phase,
+                began_ns=span.began_ns,
+                ended_ns=span.ended_ns,
+                requests=count.total,
+                bad=count.bad,
+                p50_ms=p50,
+                p95_ms=p95,
+                p99_ms=p99,
+                max_ms=most,
+            )
+        )
     return tuple(rows)
 
 
@@ -168,10 +179,15 @@ def _baseline(budget: Budget, traffic: TrafficFold) -> Gate:
     over = share_at_least(count.bad, count.total) > allowed
     verdict = Verdict.INVALID if over else Verdict.PASS if count.total else Verdict.INCONCLUSIVE
     return Gate(
-        group="budget", name="baseline within the SLO", verdict=verdict, expected=f"at most {_percent(allowed)} bad",
+        group="budget",
+        name="baseline within the SLO",
+        verdict=verdict,
+        expected=f"at most {_percent(allowed)} bad",
         actual=f"{_percent(count.share)} bad ({count.bad} of {count.total} requests)" if count.total else "no traffic",
-        margin=_percent(allowed - count.share), n=count.total,
-        detail="it is over its budget with no kill at all, so that kills can't be judged by it" if over else "")
+        margin=_percent(allowed - count.share),
+        n=count.total,
+        detail="it is over its budget with no kill at all, so that kills can't be judged by it" if over else "",
+    )
 
 
 def _per_kill(budget: Budget, samples: Sequence[float], confidence: float) -> Gate:
@@ -186,8 +202,16 @@ def _per_kill(budget: Budget, samples: Sequence[float], confidence: float) -> Ga
         actual = f"{mean:.3f} s a kill ({max(0.0, low):.3f} to {high:.3f} s at {confidence:.0%})"
         margin = f"{allowed - high:.3f} s" if verdict is not Verdict.FAIL else f"{allowed - low:.3f} s"
         detail = f"the worst kill cost {max(samples):.3f} s"
-    return Gate(group="budget", name="bad seconds a kill", verdict=verdict, expected=f"at most {allowed:.3f} s a kill",
-                actual=actual, margin=margin, n=len(samples), detail=detail)
+    return Gate(
+        group="budget",
+        name="bad seconds a kill",
+        verdict=verdict,
+        expected=f"at most {allowed:.3f} s a kill",
+        actual=actual,
+        margin=margin,
+        n=len(samples),
+        detail=detail,
+    )
 
 
 def _latency(limit_s: float, traffic: TrafficFold) -> Gate:
@@ -195,9 +219,16 @@ def _latency(limit_s: float, traffic: TrafficFold) -> Gate:
     p99 = percentile(count.latencies, 0.99)
     samples = sum(count.latencies.values())
     verdict = Verdict.INCONCLUSIVE if samples < 100 else Verdict.PASS if p99 <= limit_s * 1000 else Verdict.FAIL
-    return Gate(group="budget", name="latency p99 under kills", verdict=verdict,
-                expected=f"at most {limit_s * 1000:.0f} ms", actual=f"{p99:.1f} ms from the intended start", margin=f"{limit_s * 1000 - p99:.1f} ms", n=samples,
-                detail="needs at least 100 requests" if samples < 100 else "")
+    return Gate(
+        group="budget",
+        name="latency p99 under kills",
+        verdict=verdict,
+        expected=f"at most {limit_s * 1000:.0f} ms",
+        actual=f"{p99:.1f} ms from the intended start",
+        margin=f"{limit_s * 1000 - p99:.1f} ms",
+        n=samples,
+        detail="needs at least 100 requests" if samples < 100 else "",
+    )
 
 
 def _percent(share: float) -> str:

@@ -47,8 +47,10 @@ class Evidence:
         for anomaly in tally.anomalies:
             if anomaly.acked_ns >= 0 and anomaly.healed_ns < 0:
                 earliest[anomaly.acker] = min(anomaly.acked_ns, earliest.get(anomaly.acker, anomaly.acked_ns))
-        several = any(cell.writer == cell.reader and cell.holds is False and cell.promise == promise
-                      for cell in known.of(MatrixProbed))
+        several = any(
+            cell.writer == cell.reader and cell.holds is False and cell.promise == promise
+            for cell in known.of(MatrixProbed)
+        )
         return cls(known=known, tally=tally, by_value=by_value, several_processes=several, earliest_lost=earliest)
 
 
@@ -98,8 +100,10 @@ def _sort(anomaly: Anomaly, known: Timeline) -> tuple[str, str, str]:
 
 def _holders(anomaly: Anomaly, by_value: bool) -> tuple[set[str], set[str]]:
     """Instances whose last word was the value, and those whose last word was something else."""
-    last = {via: outcome == Outcome.OK and (not by_value or seen == anomaly.value)
-            for via, outcome, seen, _ in anomaly.confirms}
+    last = {
+        via: outcome == Outcome.OK and (not by_value or seen == anomaly.value)
+        for via, outcome, seen, _ in anomaly.confirms
+    }
     if anomaly.read.via != "lb":
         last.setdefault(anomaly.read.via, False)
     return {via for via, has in last.items() if has}, {via for via, has in last.items() if not has}
@@ -107,8 +111,11 @@ def _holders(anomaly: Anomaly, by_value: bool) -> tuple[set[str], set[str]]:
 
 def _lost_with(anomaly: Anomaly, death: Death, evidence: Evidence) -> Explained:
     before = max(0, death.death_ns - anomaly.acked_ns)
-    survived = [acked for acked in evidence.tally.kept_after.get(anomaly.acker, ())
-                if acked < evidence.earliest_lost.get(anomaly.acker, 0)]
+    survived = [
+        acked
+        for acked in evidence.tally.kept_after.get(anomaly.acker, ())
+        if acked < evidence.earliest_lost.get(anomaly.acker, 0)
+    ]
     earliest = death.death_ns - evidence.earliest_lost.get(anomaly.acker, death.death_ns)
     late = bool(survived) and earliest <= LAST_MOMENTS_NS
     cause = Cause.ACK_BEFORE_PERSIST if late else Cause.LOST_WITH_INSTANCE
@@ -119,8 +126,11 @@ def _near(anomaly: Anomaly, evidence: Evidence) -> Explained:
     """Another instance's death between the acknowledgement and the read, or just before it; else the background."""
     read = anomaly.read
     since = max(anomaly.acked_ns, read.sent_ns - NEAR_NS)
-    near = [death for death in evidence.known.deaths
-            if since <= death.death_ns + death.error_ns and death.death_ns - death.error_ns <= read.done_ns]
+    near = [
+        death
+        for death in evidence.known.deaths
+        if since <= death.death_ns + death.error_ns and death.death_ns - death.error_ns <= read.done_ns
+    ]
     if near:
         return Explained(anomaly=anomaly, cause=Cause.COLLATERAL, death=near[-1])
     cause = Cause.WORKER_PROCESS if evidence.several_processes and anomaly.guarantee else Cause.BACKGROUND
@@ -129,21 +139,21 @@ def _near(anomaly: Anomaly, evidence: Evidence) -> Explained:
 
 _STORE = {
     "session": "keep sessions in an external store that all instances ask (Redis with a time to live, a database), or "
-               "in a signed token that the client carries",
+    "in a signed token that the client carries",
     "register": "write users' data to a database or an external session store before acknowledging it",
     "kept": "write new objects to a database (uploads: stream them to object storage) before acknowledging them",
 }
 _FIXES = {
-    Cause.WORKER_PROCESS: "the processes of one instance don't share this: give all of them one signing key (by environment "
-                          "or secret, not made at start), and {store}",
-    Cause.ACK_BEFORE_PERSIST: "acknowledge only after the store has confirmed the write: no write-behind buffer, and flush "
-                              "before the answer",
+    Cause.WORKER_PROCESS: "the processes of one instance don't share this: give all of them one signing key (from the "
+    "environment or a secret, not made at start), and {store}",
+    Cause.ACK_BEFORE_PERSIST: "acknowledge only after the store has confirmed the write: no write-behind buffer, and "
+    "flush before the answer",
     Cause.LOCAL_DISK: "the instance's own disk goes with it: {store}",
-    Cause.COLLATERAL: "one instance's death must not touch what others hold: look for replication or stickiness between "
-                      "instances that the death disturbs, and {store}",
+    Cause.COLLATERAL: "one instance's death must not touch what others hold: look for replication or stickiness "
+    "between instances that the death disturbs, and {store}",
     Cause.STORE: "the store itself went away: run again with a store that stays up",
     Cause.BACKGROUND: "no fault was near it: look for caches in front of the store, expiry that is too short and races "
-                      "between requests of one session; and {store}",
+    "between requests of one session; and {store}",
 }
 _SIGNED = "; if it is a signed cookie or token, give all instances one signing key"
 

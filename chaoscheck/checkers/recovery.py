@@ -27,5 +27,11 @@ def recovery_gate(limit_s: float, kills: Sequence[Strike], traffic: TrafficFold)
     verdict = Verdict.INCONCLUSIVE if not times else Verdict.FAIL if late else Verdict.PASS
     actual = f"{never} kills never recovered from" if never else f"{worst_ms:.0f} ms at worst" if times else "no kill"
     return Gate(
-        group="recovery", name="recovery", verdict=verdict, expected=f"at most {limit_s:g} s after each kill", actual=actual,
-        margin=f"{limit_s * 1000 - worst_ms:.0f} ms" if times else "", n=len(times))
+        group="recovery",
+        name="recovery",
+        verdict=verdict,
+        expected=f"at most {limit_s:g} s after each kill",
+        actual=actual,
+        margin=f"{limit_s * 1000 - worst_ms:.0f} ms" if times else "",
+        n=len(times),
+    )

@@ -91,7 +91,7 @@ class RegisterChecker(Fold):
         """A value that is neither certain nor possible nor known to have failed."""
         run = self._prefix()
         if run and op.seen.startswith(run):
-            whose, _, seq = op.seen[len(run):].rpartition(".")
+            whose, _, seq = op.seen[len(run) :].rpartition(".")
             if whose == op.session:
                 return self._own(state, seq)
             if whose and seq.isdecimal():
@@ -102,7 +102,7 @@ class RegisterChecker(Fold):
         return "LOST" if state.base in (None, op.seen) else "PHANTOM"
 
     def _prefix(self) -> str:
-        """"run." of the run's values, as the first write of all shows it; "" before there is one."""
+        """ "run." of the run's values, as the first write of all shows it; "" before there is one."""
         if not self._run:
             written = next(((session, state.wrote) for session, _, state in self._states() if state.wrote), None)
             head = written[1].rpartition(".")[0] if written else ""

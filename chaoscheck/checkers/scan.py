@@ -141,8 +141,10 @@ class Scan:
         who = op.incarnation or (op.via if op.via != "lb" else "")
         if who:
             self._on_victim(op, who)
-        elif any(op.sent_ns <= struck.death_ns + struck.error_ns and (op.done_ns < 0 or op.done_ns >= struck.signal_ns)
-                 for _, struck in self._kills):
+        elif any(
+            op.sent_ns <= struck.death_ns + struck.error_ns and (op.done_ns < 0 or op.done_ns >= struck.signal_ns)
+            for _, struck in self._kills
+        ):
             self._nameless[op.rid] = op
 
     def _on_victim(self, op: Op, who: str) -> None:
@@ -187,5 +189,3 @@ def scan(plan: Plan, known: Timeline, files: Iterable[Iterable[Row]], balancer: 
     for rows in files:
         reader.rows(rows)
     return reader.end(balancer)
-
-

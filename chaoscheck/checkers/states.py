@@ -204,8 +204,11 @@ class Fold:
         return state.suspicion.healed_ns >= 0
 
     def certain(self, session: str) -> list[str]:
-        known = [(state.acked_ns, obj) for obj, state in self._sessions.get(session, {}).items()
-                 if state.floor is not None and not state.torn]
+        known = [
+            (state.acked_ns, obj)
+            for obj, state in self._sessions.get(session, {}).items()
+            if state.floor is not None and not state.torn
+        ]
         return [obj for _, obj in sorted(known)]
 
     def value_of(self, session: str, obj: str) -> str:
@@ -277,8 +280,16 @@ class Fold:
         state.uncertain()
         self._tally.inconclusive.append(f"{op.session}: operations on {op.obj} overlapped in time")
         # A value that seemed to be nobody's may have been this write's, read before its own end was known.
-        self._tally.anomalies = [known for known in self._tally.anomalies if not (
-            known.name == "PHANTOM" and known.session == op.session and known.obj == op.obj and known.seen == op.value)]
+        self._tally.anomalies = [
+            known
+            for known in self._tally.anomalies
+            if not (
+                known.name == "PHANTOM"
+                and known.session == op.session
+                and known.obj == op.obj
+                and known.seen == op.value
+            )
+        ]
         return True
 
     # Conclusions.
@@ -308,9 +319,19 @@ class Fold:
         name = doubt.name if at_once else self.healed_name if healed_ns >= 0 else "LOST"
         guarantee = "" if at_once else "monotonic-reads" if doubt.by_read else "read-your-writes"
         return Anomaly(
-            name=name, promise=self.promise, session=session, obj=obj, value=doubt.value, seen=doubt.read.seen,
-            critical=doubt.name in CRITICAL, confirmed=at_once or bool(doubt.confirms), acker=doubt.acker,
-            acked_ns=doubt.acked_ns, read=doubt.read, healed_ns=healed_ns, confirms=tuple(doubt.confirms),
+            name=name,
+            promise=self.promise,
+            session=session,
+            obj=obj,
+            value=doubt.value,
+            seen=doubt.read.seen,
+            critical=doubt.name in CRITICAL,
+            confirmed=at_once or bool(doubt.confirms),
+            acker=doubt.acker,
+            acked_ns=doubt.acked_ns,
+            read=doubt.read,
+            healed_ns=healed_ns,
+            confirms=tuple(doubt.confirms),
             guarantee=guarantee,
         )
 
@@ -378,4 +399,3 @@ class Fold:
     def _note(self, name: str, count: int) -> None:
         if count:
             self._tally.outcomes[name] = self._tally.outcomes.get(name, 0) + count
-

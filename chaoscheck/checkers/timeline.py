@@ -108,8 +108,9 @@ def timeline(events: Iterable[Event]) -> Timeline:
     known = tuple(events)
     last_ns = max((event.t_ns for event in known), default=0)
     strikes = _windows(_strikes(known), last_ns)
-    return Timeline(events=known, spans=_spans(known, last_ns), strikes=strikes, deaths=_deaths(known, strikes),
-                    last_ns=last_ns)
+    return Timeline(
+        events=known, spans=_spans(known, last_ns), strikes=strikes, deaths=_deaths(known, strikes), last_ns=last_ns
+    )
 
 
 def slot_of(incarnation: str) -> int:
@@ -123,8 +124,9 @@ def slot_of(incarnation: str) -> int:
 def _spans(events: Sequence[Event], last_ns: int) -> tuple[Span, ...]:
     begun = [event for event in events if isinstance(event, PhaseBegan)]
     ends = [event.t_ns for event in begun[1:]] + [last_ns]
-    return tuple(Span(phase=event.phase, began_ns=event.t_ns, ended_ns=end)
-                 for event, end in zip(begun, ends, strict=False))
+    return tuple(
+        Span(phase=event.phase, began_ns=event.t_ns, ended_ns=end) for event, end in zip(begun, ends, strict=False)
+    )
 
 
 def _strikes(events: Sequence[Event]) -> list[Strike]:
@@ -150,9 +152,14 @@ def _windows(strikes: list[Strike], last_ns: int) -> tuple[Strike, ...]:
 
 
 def _deaths(events: Sequence[Event], strikes: Sequence[Strike]) -> tuple[Death, ...]:
-    struck = [Death(strike.struck.victim, strike.index, strike.struck.death_ns, strike.struck.error_ns)
-              for strike in strikes if strike.landed and strike.struck is not None]
+    struck = [
+        Death(strike.struck.victim, strike.index, strike.struck.death_ns, strike.struck.error_ns)
+        for strike in strikes
+        if strike.landed and strike.struck is not None
+    ]
     meant = {death.incarnation for death in struck}
     return tuple(struck) + tuple(
         Death(event.instance, -1, event.death_ns, event.error_ns)
-        for event in events if isinstance(event, InstanceDied) and not event.asked and event.instance not in meant)
+        for event in events
+        if isinstance(event, InstanceDied) and not event.asked and event.instance not in meant
+    )

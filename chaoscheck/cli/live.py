@@ -108,7 +108,7 @@ class LiveView:
 def picture(progress: Progress, elapsed_s: float) -> Table:
     """The live view at a moment: a line for each slot and promise, cut where the terminal ends."""
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", width=8)
+    table.add_column(style="dim", width=8, min_width=8, no_wrap=True)
     table.add_column(overflow="ellipsis", no_wrap=True)
     table.add_row("run", _title(progress))
     table.add_row("phase", _phase(progress, elapsed_s))
@@ -163,9 +163,8 @@ def _evidence(promise: str, progress: Progress) -> Text:
         return Text.assemble(f"{one_line(promise, 16):<17}", plural(have, "exposure"))
     filled = min(have * 24 // needed, 24)
     style = "green" if have >= needed else "yellow"
-    return Text.assemble(
-        f"{one_line(promise, 16):<17}", ("█" * filled, style), ("·" * (24 - filled), "dim"), f" {have} of {needed}"
-    )
+    bar = [("█" * filled, style), ("·" * (24 - filled), "dim")]
+    return Text.assemble(f"{one_line(promise, 16):<17}{have:>5} of {needed}  ", *bar)
 
 
 def _findings(progress: Progress) -> Text:

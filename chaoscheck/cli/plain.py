@@ -129,8 +129,6 @@ def _detail(event: Event) -> str:
             return f"strike {event.index}: {event.replacement} serves"
         case StrikeEnded():
             read = f"strike {event.index}: read back {event.read_back} of {event.exposed}"
-            return read + (
-                ", timed out" if event.timed_out else ""
-            )
+            return read + (", timed out" if event.timed_out else "")
         case _:
             return ""

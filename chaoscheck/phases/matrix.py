@@ -50,8 +50,8 @@ def _login_pair(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance
 def _promise_pair(stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance,
                   logged_in: bool) -> None:
     plan = stage.plan.promises[promise]
-    needs_login = stage.plan.login is not None and plan.as_ != "guest"
-    if needs_login and not logged_in and plan.do[0].as_ != "guest":
+    reads_as_self = plan.as_ != "guest" and plan.see[-1].as_ != "guest"
+    if reads_as_self and not logged_in:
         _tell(stage, promise, writer, reader, None, "not told: the session itself doesn't hold between these two", visitor, "")
         return
     value = prober.new_value(visitor)

@@ -242,7 +242,7 @@ def _rate(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
         title="requests",
         unit="per second",
         legend=(("users", "users"), ("others", "probes")),
-        grid=_grid(top, peak),
+        grid=_grid(top, peak) if any(total) else (),
         empty="" if any(total) else "no request was recorded",
         lines=(
             Line(path=_area(total, strips, x, top, peak), kind="others"),
@@ -295,7 +295,7 @@ def _latency(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
     ranks = {name: [getattr(each, f"{name}_ms") for each in strips.bins] for name in ("p99", "p95", "p50")}
     seen = [value for values in ranks.values() for value in values if not math.isnan(value)]
     if not seen:
-        return Strip(top=top, title="latency", unit="log", legend=(), grid=(), empty="no answer to a user was recorded")
+        return Strip(top=top, title="latency", unit="", legend=(), grid=(), empty="no answer to a user was recorded")
     low, high = math.floor(math.log10(min(seen))), math.ceil(math.log10(max(seen)) + 1e-9)
     decades = max(high - low, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,6 +41,7 @@ def html(result: Result, events: list[Event], folder: Path) -> str:
     )
 
 
+@functools.cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("chaoscheck.reporting", "assets"),

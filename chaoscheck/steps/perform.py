@@ -41,7 +41,7 @@ class Exchange(NamedTuple):
 class _Walk:
     """One action under way: who does it, what it knows, where its requests go."""
 
-    __slots__ = ("actor", "call", "client", "guest", "intended_ns", "names", "promise", "router", "taken")
+    __slots__ = ("actor", "call", "client", "guest", "intended_ns", "names", "promise", "replaced", "router", "taken")
 
     def __init__(self, call: Call, client: Client, router: Router, promise: PreparedPromise) -> None:
         self.call = call
@@ -50,6 +50,7 @@ class _Walk:
         self.promise = promise
         self.guest: Client | None = None
         self.intended_ns = call.intended_ns
+        self.replaced: tuple[str, ...] = ()
         self.taken: dict[str, str] = {}
         self.names: dict[str, str] = {}
 
@@ -189,6 +190,7 @@ class Performer:
             answer = self._transport.send(address, wire, fresh=walk.call.fresh)
             page = Page(answer, walk.actor.jar)
             if "set-cookie" in page.headers:
+                walk.replaced = walk.actor.jar.values()
                 walk.actor.jar.absorb(wire.path, answer.header_all("set-cookie"))
             op = self._judged(walk, step, page, _op(walk, rid, attempt, via, judged, sent_ns), check)
             self._journal.done(op)
@@ -274,7 +276,7 @@ class Performer:
         ]
         session = [walk.names[name] for name in self._session_names if name in walk.names]
         taken = [text for text in walk.taken.values() if looks_secret(text) or walk.promise.is_session]
-        return [*walk.actor.jar.values(), *taken, *named, *session]
+        return [*walk.actor.jar.values(), *walk.replaced, *taken, *named, *session]
 
     def _exchange(self, walk: _Walk, op: Op, wire: Wire, page: Page) -> Exchange:
         also = self._secrets(walk)

@@ -20,7 +20,7 @@ from chaoscheck.steps.client import Client
 from chaoscheck.steps.jar import Jar
 from chaoscheck.steps.perform import Performer
 from chaoscheck.traffic.accounts import AccountPool, Names
-from chaoscheck.traffic.arrivals import RAMP_S, around_ns, exponential_ns, stream
+from chaoscheck.traffic.arrivals import PAUSE_S, RAMP_S, around_ns, exponential_ns, stream
 from chaoscheck.traffic.base import (
     Assignment,
     Died,
@@ -66,6 +66,7 @@ class Crew:
         self.spawn = spawn
         self.send = send
         self.turn_s = assignment.turn_s
+        self.pause_s = min(PAUSE_S, assignment.turn_s / 20)
         self.loading = False
         self.phase = ""
         self.instances: dict[str, Address] = {}

@@ -15,7 +15,7 @@ from chaoscheck.traffic.session import Session, Stage
 LIMIT_S = 1.5
 """So long a promise may take to come true again and still be called late instead of lost."""
 FIRST_PAUSE_S = 0.03
-DETAILED = 20
+DETAILED = 10
 """Doubts of one sort in one phase that are confirmed; the others stay open, and the judge matches them with these."""
 READ_TRIES = 4
 READ_PAUSE_S = 0.2

@@ -12,7 +12,7 @@ from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.promises.base import Kind
 from chaoscheck.steps.calls import Call, Done, Router
 from chaoscheck.steps.client import Client
-from chaoscheck.traffic.arrivals import PAUSE_S, around_ns, exponential_ns
+from chaoscheck.traffic.arrivals import around_ns, exponential_ns
 
 EARLY_S = 0.3
 """A session whose objects are still unread after a death comes back so soon."""
@@ -25,6 +25,7 @@ class Stage(Protocol):
     checkers: Mapping[str, PromiseChecker]
     loading: bool
     turn_s: float
+    pause_s: float
     undoable: frozenset[str]
 
     def perform(self, call: Call, client: Client, router: Router) -> Done: ...
@@ -164,7 +165,7 @@ class Session:
             self._doubted(doubt, before)
         self._due_ns = self._free_ns = stage.clock.now_ns()
         if self.lane is Lane.USER and not self.parting:
-            self._due_ns += exponential_ns(self._rng.random(), PAUSE_S)
+            self._due_ns += exponential_ns(self._rng.random(), stage.pause_s)
         return done
 
     def _doubted(self, read: Op, before: Client) -> None:

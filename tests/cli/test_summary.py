@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from samples import results, story
 
 from chaoscheck.cli.summary import print_summary
 from chaoscheck.model.verdict import Result, Verdict
-from samples import results, story
 
 
 def printed(result: Result, folder: Path, *, verbose: bool = False) -> list[str]:
@@ -41,7 +41,13 @@ def test_summary_of_a_failure_shows_the_chain_whole(tmp_path: Path) -> None:
     """A curl line is one line, the answer under it; blame and fix are there."""
     text = "\n".join(printed(results.result(Verdict.FAIL), tmp_path))
     assert """--data '{"user": "user-12", "password": "***"}'""" in text
-    for part in ("✗ promises login: expected", "because of strike", "-> 401 from web-1.1", "fix: Keep sessions", "<= 58 %"):
+    for part in (
+        "✗ promises login: expected",
+        "because of strike",
+        "-> 401 from web-1.1",
+        "fix: Keep sessions",
+        "<= 58 %",
+    ):
         assert part in text
 
 
@@ -54,7 +60,7 @@ def test_summary_of_a_pass_shows_both_bounds(tmp_path: Path) -> None:
 def test_summary_with_hostile_text_sends_no_control_character(tmp_path: Path) -> None:
     """An answer can't move the cursor, colour the screen or turn the line round."""
     text = "\n".join(printed(results.result(Verdict.FAIL), tmp_path))
-    assert not any(ord(char) < 32 and char != "\n" or char in "\u202e\x7f" for char in text)
+    assert not any((ord(char) < 32 and char != "\n") or char in "\u202e\x7f" for char in text)
 
 
 def test_summary_of_markup_in_names_is_literal(tmp_path: Path) -> None:

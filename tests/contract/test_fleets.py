@@ -169,9 +169,9 @@ def test_setup_that_fails_ends_the_run_with_its_last_lines(open_: Open) -> None:
 
 def test_ready_of_an_ill_service_says_that_it_answers_500(open_: Open) -> None:
     """A health path that answers 500 is reported as that, with the answer and the log."""
-    with open_(env={"TINY": "ill"}, ready={"get": "/healthz", "within": 1}) as opened:
-        with pytest.raises(NotReady) as raised:
-            opened.start(1)
+    with open_(env={"TINY": "ill"}, ready={"get": "/healthz", "within": 1}) as opened, \
+            pytest.raises(NotReady) as raised:
+        opened.start(1)
     assert "web-1.1 was not ready within 1 s" in raised.value.message
     assert "answers 500: the cellar is flooded" in raised.value.message
     assert "web-1.1 begins" in raised.value.details
@@ -191,9 +191,8 @@ def test_ready_of_a_service_that_ends_says_so_at_once(open_: Open) -> None:
 @pytest.mark.parametrize("ready", [{"tcp": 8000}, {"get": "/healthz"}], ids=["tcp", "get"])
 def test_ready_of_a_deaf_service_is_never_believed(open_: Open, ready: dict[str, Any]) -> None:
     """A port that the engine publishes is not a service that listens."""
-    with open_(env={"TINY": "deaf"}, ready={**ready, "within": 1.5}) as opened:
-        with pytest.raises(NotReady):
-            opened.start(1)
+    with open_(env={"TINY": "deaf"}, ready={**ready, "within": 1.5}) as opened, pytest.raises(NotReady):
+        opened.start(1)
 
 
 @pytest.mark.parametrize("ready", [{"tcp": 8000}, {"command": ["test", "-d", "/shared"]}], ids=["tcp", "command"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -236,3 +238,17 @@ def test_every_answer_of_the_hostile_server_is_tried() -> None:
     """A new way to answer wrongly can't be added without a test of it."""
     text = Path(__file__).read_text(encoding="utf-8")
     assert [path for path in ANSWERS if f'"{path}' not in text] == []
+
+
+def test_proof_holds_in_a_process_that_gevent_patched() -> None:
+    """Workers run patched: the server of the proof is greenlets there, and both transports still deliver once."""
+    code = (
+        "import gevent.monkey; gevent.monkey.patch_all()\n"
+        "from chaoscheck.model.clock import MonotonicClock\n"
+        "from chaoscheck.steps.proof import prove\n"
+        "from chaoscheck.steps.transports.gevent_ import GeventTransport\n"
+        "from chaoscheck.steps.transports.requests_ import RequestsTransport\n"
+        "print(prove(GeventTransport(MonotonicClock())), prove(RequestsTransport(MonotonicClock())))\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
+    assert (ran.stdout, ran.returncode) == ("1 1\n", 0), ran.stderr

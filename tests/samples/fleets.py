@@ -23,9 +23,13 @@ from chaoscheck.steps.transports.requests_ import RequestsTransport
 
 FOLDER = Path(__file__).parent / "tiny_service"
 ENGINE_CLASSES: Mapping[str, Callable[[], DockerEngine | ProcessEngine]] = {
-    "docker": DockerEngine, "process": ProcessEngine}
+    "docker": DockerEngine,
+    "process": ProcessEngine,
+}
 TARGET: dict[str, Any] = {
-    "build": ".", "command": ["perl", "serve.pl"], "ready": {"get": "/healthz", "within": 20},
+    "build": ".",
+    "command": ["perl", "serve.pl"],
+    "ready": {"get": "/healthz", "within": 20},
     "env": {"OWN_DIR": "/own", "SHARED_DIR": "/shared"},
     "volumes": {"own": {"path": "/own", "scope": "own"}, "shared": "/shared"},
 }
@@ -54,8 +58,9 @@ class Bench:
         return instance
 
     def await_ready(self, *instances: Instance) -> dict[str, int]:
-        return wait_ready(self.fleet, instances, self.site.plan.plan.target.ready, transport=self.transport,
-                          clock=self.site.clock)
+        return wait_ready(
+            self.fleet, instances, self.site.plan.plan.target.ready, transport=self.transport, clock=self.site.clock
+        )
 
     @property
     def killable(self) -> Killable:
@@ -73,8 +78,9 @@ class Bench:
 
 
 def new_site(plan: LoadedPlan, folder: Path) -> Site:
-    return Site(run=f"test-{uuid.uuid4().hex[:10]}", plan=plan, clock=MonotonicClock(), folder=folder,
-                say=lambda _: None)
+    return Site(
+        run=f"test-{uuid.uuid4().hex[:10]}", plan=plan, clock=MonotonicClock(), folder=folder, say=lambda _: None
+    )
 
 
 @contextmanager

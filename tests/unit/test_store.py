@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from samples import results, story
 
 from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model import events as ev
@@ -22,7 +23,6 @@ from chaoscheck.model.ops import Op
 from chaoscheck.model.verdict import Verdict
 from chaoscheck.plan.load import load_plan
 from chaoscheck.store import RunFolder, decode_result, encode_result, load, run_id
-from samples import results, story
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -163,7 +163,7 @@ def test_events_damaged_in_the_middle_are_refused(tmp_path: Path, bad: str) -> N
     lines = path.read_text().splitlines()
     lines[5] = bad
     path.write_text("\n".join(lines) + "\n")
-    with pytest.raises(HistoryDamaged, match="events.ndjson"):
+    with pytest.raises(HistoryDamaged, match=r"events\.ndjson"):
         load(run.path).events()
 
 

@@ -60,7 +60,7 @@ def _trouble(sent: Signalled, state: State, refused_ns: int, limit_s: float) -> 
     if sent.objection:
         return f"the signal did not reach it: {sent.objection}"
     if state.out_of_memory:
-        return "ended out of memory, not by the kill"
+        return "it ran out of memory, so the kill is not certain to be what ended it"
     if state.exit_code != KILLED:
         return f"ended with exit code {state.exit_code}, not by signal 9"
     if 0 <= state.ended_ns < sent.signal_ns - state.error_ns:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chaoscheck.engines.base import KillReceipt, State
 from chaoscheck.engines.process.child import Child
-from chaoscheck.engines.process.members import Process, of_instance
+from chaoscheck.engines.process.members import Process, of_instance, still
 from chaoscheck.engines.refusal import RefusalWatch
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.places import Address
@@ -56,12 +56,13 @@ def end_all(child: Child, mark: bytes, *, clock: Clock, limit_s: float, signal: 
 
 def _wait_until_empty(child: Child, mark: bytes, clock: Clock, limit_s: float, signal: Signal) -> Ended:
     until = time.monotonic() + limit_s
-    other_ns = -1
+    other_ns, known = -1, dict[int, Process]()
     # Looking at /proc keeps this interpreter busy: first let the watching threads see what the signal did.
     time.sleep(_POLL_S)
     while True:
         looked_ns = clock.now_ns()
-        left = tuple(of_instance(child.pid, mark))
+        known |= {one.pid: one for one in of_instance(child.pid, mark)}
+        left = tuple(still(known.values()))
         others = [one for one in left if one.pid != child.pid]
         if not left and not child.state().running:
             return Ended(left=(), other_ns=other_ns, empty_ns=clock.now_ns())

@@ -55,13 +55,17 @@ def of_run(mark: bytes) -> list[Process]:
     return _who(mark, lambda _: False)
 
 
+def still(processes: Iterable[Process]) -> list[Process]:
+    """Those that live on. A dying process loses its environment, and so its mark, a while before it is dead."""
+    now = [(one, process(one.pid)) for one in processes]
+    return [one for one, found in now if found is not None and found.started == one.started]
+
+
 def end(processes: Iterable[Process]) -> None:
     """SIGKILL each, unless its id stands for another process by now."""
-    for one in processes:
-        now = process(one.pid)
-        if now is not None and now.started == one.started:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(one.pid, signal.SIGKILL)
+    for one in still(processes):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one.pid, signal.SIGKILL)
 
 
 def _who(mark: bytes, belongs: Callable[[Process], bool]) -> list[Process]:

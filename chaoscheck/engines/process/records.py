@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaoscheck.engines.owner import Owner
-from chaoscheck.engines.process.members import Process, end, of_instance, of_run, process
+from chaoscheck.engines.process.members import Process, end, of_instance, of_run, process, still
 from chaoscheck.engines.process.words import mark
 from chaoscheck.engines.runtime import runtime_folder
 from chaoscheck.errors import EnvironmentTrouble
@@ -61,10 +61,9 @@ class Record:
 
     def clear(self) -> list[str]:
         """End all of it and forget it; a line for each thing. EnvironmentTrouble for a process that lives on."""
-        lines: dict[int, str] = {}
+        known: dict[int, Process] = {}
         until = time.monotonic() + _LIMIT_S
-        while left := self.processes():
-            lines |= {one.pid: f"process {one.pid} ({one.words}) (run {self.run})" for one in left}
+        while left := self._living(known):
             end(left)
             if time.monotonic() > until:
                 who = f"process {left[0].pid} ({left[0].words})"
@@ -73,7 +72,12 @@ class Record:
         if self.work.name.startswith(_PREFIX):
             shutil.rmtree(self.work, ignore_errors=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-        return list(lines.values())
+        return [f"process {one.pid} ({one.words}) (run {self.run})" for one in known.values()]
+
+    def _living(self, known: dict[int, Process]) -> list[Process]:
+        """All that lives of it, once seen always remembered in `known`."""
+        known |= {one.pid: one for one in self.processes()}
+        return still(known.values())
 
 
 def records() -> Iterator[Record]:

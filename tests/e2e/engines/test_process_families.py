@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
-from samples.fleets import ask, bench, need, plan_of
+from samples.fleets import Bench, ask, bench, need, plan_of
 
+from chaoscheck.engines.base import Instance
 from chaoscheck.engines.process import ProcessEngine
 from chaoscheck.engines.process.members import process
 from chaoscheck.errors import EnvironmentTrouble, PlanError
@@ -21,21 +23,18 @@ def test_kill_reaches_children_that_left_the_group_or_the_session(tmp_path: Path
     """A confirmed kill leaves no process of the instance: neither one in a group of its own nor a daemon."""
     with bench("process", plan_of(), tmp_path) as tiny:
         victim, other = tiny.start(1), tiny.start(2)
-        family = [int(pid) for pid in ask(victim.address, "/family").split()]
-        others = [int(pid) for pid in ask(other.address, "/family").split()]
-        assert len(family) == 2
-        assert all(process(pid) for pid in family + others)
+        family, others = _family(victim), _family(other)
         receipt = tiny.killable.kill(victim)
         assert receipt.confirmed, receipt.detail
         assert not any(process(pid) for pid in family)
         assert all(process(pid) for pid in others)
 
 
-def test_kill_of_a_leader_whose_children_live_on_is_unconfirmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kill_of_the_leader_alone_is_unconfirmed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An instance is dead when all of it is dead: half a kill is none."""
     with bench("process", plan_of(), tmp_path) as tiny:
         victim = tiny.start(1)
-        ask(victim.address, "/family")
+        _family(victim)
         with monkeypatch.context() as patch:
             patch.setattr(tiny.fleet, "_signal", lambda child, others: child.signal_group())
             patch.setattr(tiny.fleet, "kill_limit_s", 0.4)
@@ -49,10 +48,11 @@ def test_sweep_of_a_run_ends_daemons_whose_leader_is_gone(tmp_path: Path) -> Non
     """What an instance left behind is found by its mark, though neither group nor session lead to it."""
     with bench("process", plan_of(), tmp_path) as tiny:
         victim = tiny.start(1)
-        family = [int(pid) for pid in ask(victim.address, "/family").split()]
+        family = _family(victim)
         with pytest.raises(OSError):
             ask(victim.address, "/exit")
-        assert any(process(pid) for pid in family)
+        _until_ended(tiny, victim)
+        assert all(process(pid) for pid in family)
         lines = ProcessEngine().sweep(run=tiny.site.run)
         assert len(lines) == 2
         assert all(tiny.site.run in line for line in lines)
@@ -91,3 +91,22 @@ def test_prepare_of_what_processes_cannot_do_is_a_plan_error(
     with pytest.raises(PlanError) as raised, bench("process", plan_of(stores, **change), tmp_path):
         pass
     assert says in raised.value.message
+
+
+def _until_ended(tiny: Bench, instance: Instance) -> None:
+    until = time.monotonic() + 5
+    while tiny.fleet.state(instance).running:
+        assert time.monotonic() < until, "the leader did not end within 5 s"
+        time.sleep(0.005)
+
+
+def _family(instance: Instance) -> list[int]:
+    """Two children of it, once one leads a group of its own and the other a session."""
+    pids = [int(pid) for pid in ask(instance.address, "/family").split()]
+    until = time.monotonic() + 5
+    while True:
+        found = [process(pid) for pid in pids]
+        if [one.group for one in found if one] == pids and found[1] and found[1].session == pids[1]:
+            return pids
+        assert time.monotonic() < until, f"the children did not leave within 5 s: {found}"
+        time.sleep(0.005)

@@ -11,22 +11,66 @@ STEP = 10
 
 
 def op(
-    action: str, outcome: str, *, at: int, seen: str = "", value: str = "", who: str = "web-1.1", session: str = "s1",
-    obj: str = "o1", lane: str = "user", via: str = "lb", promise: str = "p", lasted: int = 5, error: str = "",
-    seq: int = 0, attempt: int = 0, status: int = 200,
+    action: str,
+    outcome: str,
+    *,
+    at: int,
+    seen: str = "",
+    value: str = "",
+    who: str = "web-1.1",
+    session: str = "s1",
+    obj: str = "o1",
+    lane: str = "user",
+    via: str = "lb",
+    promise: str = "p",
+    lasted: int = 5,
+    error: str = "",
+    seq: int = 0,
+    attempt: int = 0,
+    status: int = 200,
 ) -> Op:
     """One judged attempt sent at `at`, ended `lasted` later."""
     done = at + lasted if lasted >= 0 else -1
-    return Op(f"r{at}-{session}-{obj}-{via}", session, promise, action, obj, seq, attempt, value, lane, via, True, at,
-              at, done, outcome, status, error, who, seen, "")
+    return Op(
+        f"r{at}-{session}-{obj}-{via}",
+        session,
+        promise,
+        action,
+        obj,
+        seq,
+        attempt,
+        value,
+        lane,
+        via,
+        True,
+        at,
+        at,
+        done,
+        outcome,
+        status,
+        error,
+        who,
+        seen,
+        "",
+    )
 
 
 def confirms(after: Op, answers: Sequence[tuple[str, str, str]]) -> list[Op]:
     """Confirming reads of `after`'s object: (instance, outcome, seen) each, one after the other."""
     start = after.done_ns + 1
     return [
-        op("see", outcome, at=start + number, lasted=1, seen=seen, who=via, via=via, lane="confirm",
-           session=after.session, obj=after.obj)
+        op(
+            "see",
+            outcome,
+            at=start + number,
+            lasted=1,
+            seen=seen,
+            who=via,
+            via=via,
+            lane="confirm",
+            session=after.session,
+            obj=after.obj,
+        )
         for number, (via, outcome, seen) in enumerate(answers)
     ]
 

@@ -13,8 +13,12 @@ from chaoscheck.model.ops import Op
 from tests.unit.checkers.making import STEP, confirms, op
 
 DEATH = Death("web-1.1", 4, 40, 5)
-TURN = st.tuples(st.sampled_from(["do", "see", "see"]), st.sampled_from(["web-1.1", "web-2.1", "web-1.2", ""]),
-                 st.sampled_from(["ok", "ok", "ok", "fail", "unknown"]), st.sampled_from(["user", "burst", "final"]))
+TURN = st.tuples(
+    st.sampled_from(["do", "see", "see"]),
+    st.sampled_from(["web-1.1", "web-2.1", "web-1.2", ""]),
+    st.sampled_from(["ok", "ok", "ok", "fail", "unknown"]),
+    st.sampled_from(["user", "burst", "final"]),
+)
 
 
 def kind_history(turns: list[tuple[str, str, str, str]]) -> list[Op]:
@@ -38,7 +42,7 @@ def expected(ops: list[Op]) -> int:
     for number, write in enumerate(ops):
         if write.action != "do" or write.outcome != "ok" or write.incarnation != DEATH.incarnation:
             continue
-        for later in ops[number + 1:]:
+        for later in ops[number + 1 :]:
             if later.action == "do" and later.outcome != "fail":
                 break
             elsewhere = later.incarnation not in ("", DEATH.incarnation)
@@ -61,7 +65,8 @@ def told(checker: PromiseChecker, ops: list[Op], after: int) -> int:
 @settings(max_examples=400, deadline=None)
 @given(st.lists(TURN, max_size=12), st.integers(0, 12))
 def test_exposures_told_early_or_late_are_those_of_the_definition(
-    turns: list[tuple[str, str, str, str]], after: int,
+    turns: list[tuple[str, str, str, str]],
+    after: int,
 ) -> None:
     """A live worker that hears of deaths late and the judge that knows them first count alike."""
     ops = kind_history(turns)

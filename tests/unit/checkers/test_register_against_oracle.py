@@ -37,7 +37,7 @@ def landings(worlds: set[World]) -> set[World]:
     while todo:
         _, open_ = todo.pop()
         for number, value in enumerate(open_):
-            after = (value, open_[:number] + open_[number + 1:])
+            after = (value, open_[:number] + open_[number + 1 :])
             if after not in found:
                 found.add(after)
                 todo.append(after)
@@ -84,7 +84,7 @@ def test_register_fold_and_feed_come_to_the_same(script: list[tuple[str, object,
     ops = history(script)
     for number in range(len(ops) - 1, -1, -1):
         if ops[number].action == "see" and number % 2:
-            ops[number + 1:number + 1] = confirms(ops[number], [("web-1.1", "ok", ops[number].seen)])
+            ops[number + 1 : number + 1] = confirms(ops[number], [("web-1.1", "ok", ops[number].seen)])
     folded, fed = RegisterChecker("p"), RegisterChecker("p")
     folded.fold(ops)
     for each in ops:

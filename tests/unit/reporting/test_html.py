@@ -8,13 +8,13 @@ from pathlib import Path
 
 import lxml.html
 import pytest
+from samples import results, story
 
 from chaoscheck.model.verdict import Cause, Verdict
 from chaoscheck.plugins import load as load_plugins
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.html import html
 from chaoscheck.reporting.page import worst_first
-from samples import results, story
 
 
 def page(tmp_path: Path, verdict: Verdict) -> str:
@@ -36,8 +36,18 @@ def test_page_leads_with_the_verdict_and_its_reason(tmp_path: Path, verdict: Ver
 def test_page_has_its_parts_in_order(tmp_path: Path) -> None:
     """Gates, findings, timeline, kills, matrix, latency, outcomes, evidence, warnings, plan."""
     tree = lxml.html.fromstring(page(tmp_path, Verdict.FAIL))
-    assert tree.xpath("//h2/@id") == ["gates", "findings", "timeline", "kills", "matrix", "phases", "outcomes", "evidence",
-                                      "warnings", "plan"]
+    assert tree.xpath("//h2/@id") == [
+        "gates",
+        "findings",
+        "timeline",
+        "kills",
+        "matrix",
+        "phases",
+        "outcomes",
+        "evidence",
+        "warnings",
+        "plan",
+    ]
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))
@@ -72,7 +82,14 @@ def test_page_shows_each_finding_with_chain_blame_and_fix(tmp_path: Path) -> Non
     tree = lxml.html.fromstring(page(tmp_path, Verdict.FAIL))
     card = tree.get_element_by_id("finding-1")
     text = " ".join(card.text_content().split())
-    for part in ("login: LOST, lost with the instance", "because of strike #", "curl -X POST", "401 from web-1.1", "Fix.", "187"):
+    for part in (
+        "login: LOST, lost with the instance",
+        "because of strike #",
+        "curl -X POST",
+        "401 from web-1.1",
+        "Fix.",
+        "187",
+    ):
         assert part in text
     assert card.xpath(".//a[starts-with(@href, '#mark-')]") and card.xpath(".//a[starts-with(@href, '#kill-')]")
 
@@ -92,8 +109,16 @@ def test_page_of_a_run_without_traffic_says_so(tmp_path: Path) -> None:
     made, events = results.stillborn()
     run = story.write(tmp_path, events=events, traffic=False)
     text = lxml.html.fromstring(html(made, run.events(), run.path)).text_content()
-    for part in ("was not ready within 60 s", "KeyError: 'REDIS_URL'", "look at its log", "no request was recorded",
-                 "Nothing was struck", "The matrix was not reached", "No property was judged", "No promise was tried"):
+    for part in (
+        "was not ready within 60 s",
+        "KeyError: 'REDIS_URL'",
+        "look at its log",
+        "no request was recorded",
+        "Nothing was struck",
+        "The matrix was not reached",
+        "No property was judged",
+        "No promise was tried",
+    ):
         assert part in text
     assert "went well" not in text
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
+from samples import results
 
 from chaoscheck.model.verdict import Verdict
 from chaoscheck.reporting.junit import junit
-from samples import results
 
 
 @pytest.mark.parametrize(

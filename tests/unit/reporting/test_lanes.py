@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+from samples import results, story
+
 from chaoscheck.model import events as ev
+from chaoscheck.model.ops import Outcome
+from chaoscheck.model.verdict import Verdict
 from chaoscheck.reporting.figure import BAD, LEFT, RIGHT, WIDTH, figure
 from chaoscheck.reporting.lanes import lanes
 from chaoscheck.reporting.timeline import strips
-from chaoscheck.model.ops import Outcome
-from chaoscheck.model.verdict import Verdict
-from samples import results, story
 
 S = story.S
 
@@ -36,8 +39,16 @@ def test_sham_leaves_its_victim_alive() -> None:
 
 def test_unasked_death_is_told_apart() -> None:
     """An instance that died by itself isn't drawn as a victim."""
-    died = ev.InstanceDied(t_ns=9 * S, instance="web-0.1", asked=False, death_ns=8 * S, error_ns=0, exit_code=1,
-                           out_of_memory=False, log="")
+    died = ev.InstanceDied(
+        t_ns=9 * S,
+        instance="web-0.1",
+        asked=False,
+        death_ns=8 * S,
+        error_ns=0,
+        exit_code=1,
+        out_of_memory=False,
+        log="",
+    )
     born = ev.InstanceStarted(t_ns=S, instance="web-0.1", slot=0, life=1, address="a:1")
     life = lanes([born, died]).lives["web-0.1"]
     assert (life.asked, life.death_ns, life.ready_ns) == (False, 8 * S, -1)
@@ -45,12 +56,15 @@ def test_unasked_death_is_told_apart() -> None:
 
 def test_time_begins_with_the_first_instance_and_ends_before_judging() -> None:
     """A build of minutes must not squeeze the run into a corner."""
-    made = lanes([
-        ev.PhaseBegan(t_ns=0, phase="prepare"),
-        ev.InstanceStarted(t_ns=300 * S, instance="web-0.1", slot=0, life=1, address="a:1"),
-        ev.PhaseBegan(t_ns=310 * S, phase="chaos"),
-        ev.PhaseBegan(t_ns=350 * S, phase="judge"),
-        ev.RunEnded(t_ns=900 * S)])
+    made = lanes(
+        [
+            ev.PhaseBegan(t_ns=0, phase="prepare"),
+            ev.InstanceStarted(t_ns=300 * S, instance="web-0.1", slot=0, life=1, address="a:1"),
+            ev.PhaseBegan(t_ns=310 * S, phase="chaos"),
+            ev.PhaseBegan(t_ns=350 * S, phase="judge"),
+            ev.RunEnded(t_ns=900 * S),
+        ]
+    )
     assert (made.start_ns, made.end_ns) == (300 * S, 350 * S)
     assert [span.phase for span in made.phases] == ["prepare", "chaos"]
 
@@ -67,7 +81,7 @@ def test_every_mark_is_inside_the_frame() -> None:
     finding = results.result(Verdict.FAIL).findings[0]
     drawn = figure(made, strips([], made.start_ns, made.end_ns), [(n, finding) for n in range(1, 41)])
     assert all(LEFT <= sign.x <= WIDTH - RIGHT for sign in (*drawn.signs, *drawn.findings))
-    assert all(LEFT <= bar.x and bar.x + bar.width <= WIDTH - RIGHT + 2 for bar in drawn.lives)
+    assert all(bar.x >= LEFT and bar.x + bar.width <= WIDTH - RIGHT + 2 for bar in drawn.lives)
 
 
 def test_flags_at_one_moment_do_not_hide_each_other() -> None:
@@ -75,7 +89,7 @@ def test_flags_at_one_moment_do_not_hide_each_other() -> None:
     made = lanes(story.tell_events(7, story.strikes(7)))
     finding = results.result(Verdict.FAIL).findings[0]
     places = [flag.x for flag in figure(made, strips([], 0, S), [(n, finding) for n in range(1, 41)]).findings]
-    assert all(later - earlier >= 16 for earlier, later in zip(places, places[1:], strict=False))
+    assert all(later - earlier >= 16 for earlier, later in pairwise(places))
 
 
 def test_phase_labels_do_not_overlap() -> None:
@@ -84,7 +98,7 @@ def test_phase_labels_do_not_overlap() -> None:
     labels = figure(made, strips([], 0, S), []).phase_labels
     for row in {label.y for label in labels}:
         here = sorted((label.x, label.x + len(label.text) * 6) for label in labels if label.y == row)
-        assert all(end <= start for (_, end), (start, _) in zip(here, here[1:], strict=False))
+        assert all(end <= start for (_, end), (start, _) in pairwise(here))
 
 
 def test_error_strip_knows_every_outcome_but_ok() -> None:

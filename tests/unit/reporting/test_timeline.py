@@ -17,7 +17,9 @@ S = 1_000_000_000
 def op(at_ns: int, took_ms: float = 5.0, *, outcome: str = "ok", lane: str = "user") -> Op:
     """A request due at `at_ns`; took_ms -1 for one whose end nobody knows."""
     done = -1 if took_ms < 0 else int(at_ns + took_ms * MS)
-    return Op("r", "s", "p", "see", "o", 0, 0, "", lane, "lb", True, at_ns, at_ns, done, outcome, 200, "", "web-0.1", "", "")
+    return Op(
+        "r", "s", "p", "see", "o", 0, 0, "", lane, "lb", True, at_ns, at_ns, done, outcome, 200, "", "web-0.1", "", ""
+    )
 
 
 def test_requests_counted_where_they_were_due() -> None:

@@ -17,49 +17,61 @@ def kept(origin: str, *set_cookies: str, path: str = "/") -> str:
     return jar.header(path)
 
 
-@pytest.mark.parametrize(("origin", "cookie", "header"), [
-    (HTTP, "a=1", "a=1"),
-    (HTTP, "a=1; HttpOnly; SameSite=Strict; Path=/", "a=1"),
-    (HTTP, "a=", "a="),
-    (HTTP, 'a="x y"; Path=/', 'a="x y"'),
-    (HTTP, "a=b=c==", "a=b=c=="),
-    (HTTP, "a=1; Secure", ""),
-    (HTTPS, "a=1; Secure", "a=1"),
-    (HTTP, "a=1; Domain=127.0.0.1", "a=1"),
-    (HTTP, "a=1; Domain=0.0.1", ""),
-    (HTTPS, "a=1; Domain=shop.test", "a=1"),
-    (HTTPS, "a=1; Domain=.SHOP.test", "a=1"),
-    (HTTPS, "a=1; Domain=www.shop.test", "a=1"),
-    (HTTPS, "a=1; Domain=test", ""),
-    (HTTPS, "a=1; Domain=other.test", ""),
-    (HTTPS, "a=1; Domain=hop.test", ""),
-    (HTTPS, "a=1; Domain=x.www.shop.test", ""),
-    (HTTPS, "__Host-a=1; Secure; Path=/", "__Host-a=1"),
-    (HTTPS, "__Host-a=1; Secure; Path=/x", ""),
-    (HTTPS, "__Host-a=1; Secure; Path=/; Domain=shop.test", ""),
-    (HTTPS, "__Secure-a=1; Path=/", ""),
-    (HTTP, "a=1; Max-Age=0", ""),
-    (HTTP, "a=1; Max-Age=-5", ""),
-    (HTTP, "a=1; Max-Age=soon", "a=1"),
-    (HTTP, "a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ""),
-    (HTTP, "a=1; Expires=Mon, 01-Jan-1601 00:00:00 GMT", ""),
-    (HTTP, "a=1; Expires=Fri, 31 Dec 9999 23:59:59 GMT", "a=1"),
-    (HTTP, "a=1; Expires=never", "a=1"),
-    (HTTP, "a=1; Max-Age=100; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "a=1"),
-    (HTTP, "no equals sign", ""),
-    (HTTP, "=1", ""),
-    (HTTP, "a=1\r\nX: y", ""),
-    (HTTP, "", ""),
-])
+@pytest.mark.parametrize(
+    ("origin", "cookie", "header"),
+    [
+        (HTTP, "a=1", "a=1"),
+        (HTTP, "a=1; HttpOnly; SameSite=Strict; Path=/", "a=1"),
+        (HTTP, "a=", "a="),
+        (HTTP, 'a="x y"; Path=/', 'a="x y"'),
+        (HTTP, "a=b=c==", "a=b=c=="),
+        (HTTP, "a=1; Secure", ""),
+        (HTTPS, "a=1; Secure", "a=1"),
+        (HTTP, "a=1; Domain=127.0.0.1", "a=1"),
+        (HTTP, "a=1; Domain=0.0.1", ""),
+        (HTTPS, "a=1; Domain=shop.test", "a=1"),
+        (HTTPS, "a=1; Domain=.SHOP.test", "a=1"),
+        (HTTPS, "a=1; Domain=www.shop.test", "a=1"),
+        (HTTPS, "a=1; Domain=test", ""),
+        (HTTPS, "a=1; Domain=other.test", ""),
+        (HTTPS, "a=1; Domain=hop.test", ""),
+        (HTTPS, "a=1; Domain=x.www.shop.test", ""),
+        (HTTPS, "__Host-a=1; Secure; Path=/", "__Host-a=1"),
+        (HTTPS, "__Host-a=1; Secure; Path=/x", ""),
+        (HTTPS, "__Host-a=1; Secure; Path=/; Domain=shop.test", ""),
+        (HTTPS, "__Secure-a=1; Path=/", ""),
+        (HTTP, "a=1; Max-Age=0", ""),
+        (HTTP, "a=1; Max-Age=-5", ""),
+        (HTTP, "a=1; Max-Age=soon", "a=1"),
+        (HTTP, "a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", ""),
+        (HTTP, "a=1; Expires=Mon, 01-Jan-1601 00:00:00 GMT", ""),
+        (HTTP, "a=1; Expires=Fri, 31 Dec 9999 23:59:59 GMT", "a=1"),
+        (HTTP, "a=1; Expires=never", "a=1"),
+        (HTTP, "a=1; Max-Age=100; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "a=1"),
+        (HTTP, "no equals sign", ""),
+        (HTTP, "=1", ""),
+        (HTTP, "a=1\r\nX: y", ""),
+        (HTTP, "", ""),
+    ],
+)
 def test_cookie_is_kept_as_a_browser_would(origin: str, cookie: str, header: str) -> None:
     """Secure, Domain, prefixes and lifetimes decide, by the origin that the client opened."""
     assert kept(origin, cookie) == header
 
 
-@pytest.mark.parametrize(("scope", "path", "sent"), [
-    ("/", "/x", True), ("/x", "/x", True), ("/x", "/x/y", True), ("/x/", "/x/y", True), ("/x", "/x?q=1", True),
-    ("/x", "/xy", False), ("/x", "/", False), ("/x/", "/x", False),
-])
+@pytest.mark.parametrize(
+    ("scope", "path", "sent"),
+    [
+        ("/", "/x", True),
+        ("/x", "/x", True),
+        ("/x", "/x/y", True),
+        ("/x/", "/x/y", True),
+        ("/x", "/x?q=1", True),
+        ("/x", "/xy", False),
+        ("/x", "/", False),
+        ("/x/", "/x", False),
+    ],
+)
 def test_cookie_path_decides_where_it_goes(scope: str, path: str, sent: bool) -> None:
     """A path covers itself and what is below it, not its namesakes."""
     assert bool(kept(HTTP, f"a=1; Path={scope}", path=path)) is sent

@@ -15,47 +15,52 @@ from chaoscheck.steps.base import Answer, Trouble
 from chaoscheck.steps.read import TEXT_LIMIT, Expectation, Page, Reader, meets
 
 SHOP = b'{"user":"al","n":7,"ok":true,"none":null,"items":[{"sku":"a"},{"sku":"b","x":{"y":[1,2]}}],"a.b":"dotted"}'
-PAGE = (b"<html><body><h1 id=t> Hi <b>you</b> </h1><form><input name=csrf value='tok'>"
-        b"<input name=x value=1></form><li class=i>one</li><li class=i>two &amp; \xc3\xa9</li>")
+PAGE = (
+    b"<html><body><h1 id=t> Hi <b>you</b> </h1><form><input name=csrf value='tok'>"
+    b"<input name=x value=1></form><li class=i>one</li><li class=i>two &amp; \xc3\xa9</li>"
+)
 
 
 def answer(body: bytes, *headers: tuple[str, str], status: int = 200) -> Answer:
     return Answer(status, headers, body, Trouble.NONE, True, 0, 1)
 
 
-@pytest.mark.parametrize(("text", "body", "found"), [
-    ("json:user", SHOP, ["al"]),
-    ("json:n", SHOP, ["7"]),
-    ("json:ok", SHOP, ["true"]),
-    ("json:none", SHOP, []),
-    ("json:missing", SHOP, []),
-    ("json:user.name", SHOP, []),
-    ("json:items[*].sku", SHOP, ["a", "b"]),
-    ("json:items[1].x.y[0]", SHOP, ["1"]),
-    ("json:items[9].sku", SHOP, []),
-    ("json:items[1].x", SHOP, ['{"y":[1,2]}']),
-    ('json:["a.b"]', SHOP, ["dotted"]),
-    ("json:[0]", b'["x"]', ["x"]),
-    ("json:", b'"all"', ["all"]),
-    ("json:a", b"not json", []),
-    ("json:a", b"[" * 100_000, []),
-    ("json:a", b'{"a":' + b"9" * 5000 + b"}", []),
-    ("css:#t", PAGE, ["Hi you"]),
-    ("css:li.i", PAGE, ["one", "two & é"]),
-    ("css:input[name=csrf]@value", PAGE, ["tok"]),
-    ("css:input@value", PAGE, ["tok", "1"]),
-    ("css:p", PAGE, []),
-    ("css:p", b"", []),
-    ("css:p", b"\x00\xff<p", []),
-    ("css:i", b"<div>" * 50_000 + b"<i>deep", ["deep"]),
-    ("match:sku\":\"(\\w)", SHOP, ["a", "b"]),
-    ("match:us.r", SHOP, ["user"]),
-    ("match:zz", SHOP, []),
-    ("header:x-id", SHOP, ["1", "2"]),
-    ("header:no", SHOP, []),
-    ("cookie:sid", SHOP, ["s 1"]),
-    ("cookie:no", SHOP, []),
-])
+@pytest.mark.parametrize(
+    ("text", "body", "found"),
+    [
+        ("json:user", SHOP, ["al"]),
+        ("json:n", SHOP, ["7"]),
+        ("json:ok", SHOP, ["true"]),
+        ("json:none", SHOP, []),
+        ("json:missing", SHOP, []),
+        ("json:user.name", SHOP, []),
+        ("json:items[*].sku", SHOP, ["a", "b"]),
+        ("json:items[1].x.y[0]", SHOP, ["1"]),
+        ("json:items[9].sku", SHOP, []),
+        ("json:items[1].x", SHOP, ['{"y":[1,2]}']),
+        ('json:["a.b"]', SHOP, ["dotted"]),
+        ("json:[0]", b'["x"]', ["x"]),
+        ("json:", b'"all"', ["all"]),
+        ("json:a", b"not json", []),
+        ("json:a", b"[" * 100_000, []),
+        ("json:a", b'{"a":' + b"9" * 5000 + b"}", []),
+        ("css:#t", PAGE, ["Hi you"]),
+        ("css:li.i", PAGE, ["one", "two & é"]),
+        ("css:input[name=csrf]@value", PAGE, ["tok"]),
+        ("css:input@value", PAGE, ["tok", "1"]),
+        ("css:p", PAGE, []),
+        ("css:p", b"", []),
+        ("css:p", b"\x00\xff<p", []),
+        ("css:i", b"<div>" * 50_000 + b"<i>deep", ["deep"]),
+        ('match:sku":"(\\w)', SHOP, ["a", "b"]),
+        ("match:us.r", SHOP, ["user"]),
+        ("match:zz", SHOP, []),
+        ("header:x-id", SHOP, ["1", "2"]),
+        ("header:no", SHOP, []),
+        ("cookie:sid", SHOP, ["s 1"]),
+        ("cookie:no", SHOP, []),
+    ],
+)
 def test_reader_finds_what_the_plan_names(text: str, body: bytes, found: list[str]) -> None:
     """All that is there, in order, as text; nothing when it isn't there or the body is no such thing."""
     page = Page(answer(body, ("X-Id", "1"), ("x-ID", "2"), ("Set-Cookie", "sid=s 1; Path=/")))
@@ -75,16 +80,19 @@ def test_reader_that_can_not_be_is_a_plan_error(text: str) -> None:
     assert raised.value.hint
 
 
-@pytest.mark.parametrize(("body", "headers", "text"), [
-    ("é".encode("latin-1"), {"Content-Type": "text/html; charset=ISO-8859-1"}, "é"),
-    ("é".encode(), {"Content-Type": "text/html"}, "é"),
-    ("é".encode(), {"Content-Type": "text/html; charset=klingon"}, "é"),
-    (b"ab", {"Content-Type": "text/html; charset=hex"}, "ab"),
-    (b"\xff\xfe", {}, "\ufffd\ufffd"),
-    (gzip.compress(b"packed"), {"Content-Encoding": "gzip"}, "packed"),
-    (zlib.compress(b"packed"), {"Content-Encoding": "deflate"}, "packed"),
-    (b"not packed", {"Content-Encoding": "gzip"}, "not packed"),
-])
+@pytest.mark.parametrize(
+    ("body", "headers", "text"),
+    [
+        ("é".encode("latin-1"), {"Content-Type": "text/html; charset=ISO-8859-1"}, "é"),
+        ("é".encode(), {"Content-Type": "text/html"}, "é"),
+        ("é".encode(), {"Content-Type": "text/html; charset=klingon"}, "é"),
+        (b"ab", {"Content-Type": "text/html; charset=hex"}, "ab"),
+        (b"\xff\xfe", {}, "\ufffd\ufffd"),
+        (gzip.compress(b"packed"), {"Content-Encoding": "gzip"}, "packed"),
+        (zlib.compress(b"packed"), {"Content-Encoding": "deflate"}, "packed"),
+        (b"not packed", {"Content-Encoding": "gzip"}, "not packed"),
+    ],
+)
 def test_text_is_decoded_as_said_or_as_well_as_can_be(body: bytes, headers: dict[str, str], text: str) -> None:
     assert Page(answer(body, *headers.items())).text == text
 
@@ -96,8 +104,11 @@ def test_text_is_bounded_even_if_it_was_packed() -> None:
     assert len(Page(answer(b"x" * (TEXT_LIMIT + 5))).text) == TEXT_LIMIT
 
 
-@given(st.binary(max_size=300), st.sampled_from(["json:a[*].b", "css:a@href", "match:(a|b)+", "cookie:a", "header:a"]),
-       st.text(max_size=20))
+@given(
+    st.binary(max_size=300),
+    st.sampled_from(["json:a[*].b", "css:a@href", "match:(a|b)+", "cookie:a", "header:a"]),
+    st.text(max_size=20),
+)
 def test_reader_of_any_bytes_never_raises(body: bytes, text: str, kind: str) -> None:
     page = Page(answer(body, ("Content-Type", kind), ("Content-Encoding", kind), ("Set-Cookie", kind), ("a", kind)))
     assert all(isinstance(item, str) for item in Reader(text).all(page))
@@ -108,14 +119,28 @@ def test_reader_of_any_bytes_never_raises(body: bytes, text: str, kind: str) -> 
 ECHO = answer(b'hello al, "v.1" costs $5', ("X-A", "one"), status=201)
 
 
-@pytest.mark.parametrize(("expect", "holds"), [
-    ({"status": 201}, True), ({"status": [200, 201]}, True), ({"status": 200}, False), ({}, True),
-    ({"text": "hello $user"}, True), ({"text": "hello $value"}, False), ({"text": "costs $5"}, True),
-    ({"match": "^hello \\w+,"}, True), ({"match": '"$value"'}, True), ({"match": "^$"}, False), ({"match": "\\$5$"}, True),
-    ({"value": "$user"}, True), ({"value": "bob"}, False),
-    ({"header": {"x-a": "^o"}}, True), ({"header": {"x-a": "two"}}, False), ({"header": {"x-b": ""}}, False),
-    ({"status": 201, "text": "nope"}, False),
-])
+@pytest.mark.parametrize(
+    ("expect", "holds"),
+    [
+        ({"status": 201}, True),
+        ({"status": [200, 201]}, True),
+        ({"status": 200}, False),
+        ({}, True),
+        ({"text": "hello $user"}, True),
+        ({"text": "hello $value"}, False),
+        ({"text": "costs $5"}, True),
+        ({"match": "^hello \\w+,"}, True),
+        ({"match": '"$value"'}, True),
+        ({"match": "^$"}, False),
+        ({"match": "\\$5$"}, True),
+        ({"value": "$user"}, True),
+        ({"value": "bob"}, False),
+        ({"header": {"x-a": "^o"}}, True),
+        ({"header": {"x-a": "two"}}, False),
+        ({"header": {"x-b": ""}}, False),
+        ({"status": 201, "text": "nope"}, False),
+    ],
+)
 def test_expectation_holds_if_all_of_it_does(expect: dict[str, object], holds: bool) -> None:
     """Names stand for themselves in regular expressions; every key that is set must hold."""
     said = Expect.model_validate(expect)

@@ -51,14 +51,17 @@ def test_write_carries_its_origin() -> None:
     assert (sent["origin"], sent["referer"]) == ("https://shop.test:8443", "https://shop.test:8443/")
 
 
-@pytest.mark.parametrize(("path", "rendered"), [
-    ("/cart/$value", "/cart/a%20b%2Fc%3F%26%C3%A9"),
-    ("/find?q=${value}&n=1", "/find?q=a%20b%2Fc%3F%26%C3%A9&n=1"),
-    ("/a b/é?x=50%25", "/a%20b/%C3%A9?x=50%25"),
-    ("/price$$1", "/price$1"),
-    ("$next", "/items/7?tab=1"),
-    ("relative", "/relative"),
-])
+@pytest.mark.parametrize(
+    ("path", "rendered"),
+    [
+        ("/cart/$value", "/cart/a%20b%2Fc%3F%26%C3%A9"),
+        ("/find?q=${value}&n=1", "/find?q=a%20b%2Fc%3F%26%C3%A9&n=1"),
+        ("/a b/é?x=50%25", "/a%20b/%C3%A9?x=50%25"),
+        ("/price$$1", "/price$1"),
+        ("$next", "/items/7?tab=1"),
+        ("relative", "/relative"),
+    ],
+)
 def test_path_quotes_what_is_filled_in(path: str, rendered: str) -> None:
     """A name is one part of a path, whatever is in it; a path that is all name is an address taken from an answer."""
     assert wire({"get": path}, {"next": "https://shop.test:8443/items/7?tab=1#top"}).path == rendered
@@ -75,23 +78,34 @@ def test_body_is_undone_by_its_parser(value: str, user: str) -> None:
     """Whatever is filled in, JSON and forms give it back as it was."""
     names = {"value": value.encode("utf-8", "replace").decode(), "user": user.encode("utf-8", "replace").decode()}
     assert json.loads(wire({"post": "/x", "json": {"v": "<$value>", "u": "$user"}}, names).body) == {
-        "v": f"<{names['value']}>", "u": names["user"]}
+        "v": f"<{names['value']}>",
+        "u": names["user"],
+    }
     form = wire({"post": "/x", "form": {"v": "100% $value", "&u": "$user", "k": "a&b=c"}}, names).body.decode("ascii")
-    assert parse_qsl(form, keep_blank_values=True) == [("v", f"100% {names['value']}"), ("&u", names["user"]), ("k", "a&b=c")]
+    assert parse_qsl(form, keep_blank_values=True) == [
+        ("v", f"100% {names['value']}"),
+        ("&u", names["user"]),
+        ("k", "a&b=c"),
+    ]
 
 
-@pytest.mark.parametrize(("step", "kind"), [
-    ({"post": "/", "json": {}}, "application/json"),
-    ({"post": "/", "form": {"a": "1"}}, "application/x-www-form-urlencoded"),
-    ({"post": "/", "json": {}, "headers": {"content-type": "application/vnd.x+json"}}, "application/vnd.x+json"),
-])
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        ({"post": "/", "json": {}}, "application/json"),
+        ({"post": "/", "form": {"a": "1"}}, "application/x-www-form-urlencoded"),
+        ({"post": "/", "json": {}, "headers": {"content-type": "application/vnd.x+json"}}, "application/vnd.x+json"),
+    ],
+)
 def test_body_says_its_type_unless_the_plan_does(step: dict[str, Any], kind: str) -> None:
     assert headers(wire(step))["content-type"] == kind
 
 
 def test_headers_of_the_step_win_over_defaults_and_defaults_over_the_target() -> None:
     """The nearest word counts, whatever its case."""
-    sent = headers(wire({"get": "/", "headers": {"x-ALL": "3", "Host": "other"}}, defaults={"X-All": "2", "X-Mine": "$user"}))
+    sent = headers(
+        wire({"get": "/", "headers": {"x-ALL": "3", "Host": "other"}}, defaults={"X-All": "2", "X-Mine": "$user"})
+    )
     assert (sent["x-all"], sent["host"], sent["x-mine"]) == ("3", "other", "al")
 
 
@@ -113,9 +127,16 @@ def test_header_value_can_not_begin_another_header() -> None:
     assert header_safe("plain") == "plain"
 
 
-@pytest.mark.parametrize(("address", "path"), [
-    ("/a?b#c", "/a?b"), ("http://h/a b", "/a%20b"), ("http://h", "/"), ("http://h?q=1", "/?q=1"), ("//h/x", "/x"),
-])
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("/a?b#c", "/a?b"),
+        ("http://h/a b", "/a%20b"),
+        ("http://h", "/"),
+        ("http://h?q=1", "/?q=1"),
+        ("//h/x", "/x"),
+    ],
+)
 def test_address_becomes_origin_form(address: str, path: str) -> None:
     assert origin_form(address) == path
 
@@ -132,19 +153,30 @@ def test_dollar_that_begins_no_name_is_a_plan_error() -> None:
 
 def test_names_needed_are_found_wherever_they_stand() -> None:
     """Every part of a step is looked through; the end of a regular expression is no name."""
-    step = Step.model_validate({
-        "post": "/$a", "json": {"$b": ["${c}"]}, "headers": {"X": "$d"}, "auth": "$e:$f", "value": "json:x",
-        "expect": {"text": "$g", "match": "^$h$", "value": "$i", "header": {"X": "$j"}}, "refused": "$k", "gone": {"match": "($|$l)"},
-    })
+    step = Step.model_validate(
+        {
+            "post": "/$a",
+            "json": {"$b": ["${c}"]},
+            "headers": {"X": "$d"},
+            "auth": "$e:$f",
+            "value": "json:x",
+            "expect": {"text": "$g", "match": "^$h$", "value": "$i", "header": {"X": "$j"}},
+            "refused": "$k",
+            "gone": {"match": "($|$l)"},
+        }
+    )
     assert names_needed(step) == frozenset("abcdefghijkl")
 
 
 def test_name_that_nothing_sets_is_found_before_traffic() -> None:
     """A misspelt name is an error of the plan that says where and what was meant."""
-    promise = Promise.model_validate({
-        "kind": "register", "do": {"put": "/p", "body": "$value", "take": {"etag": "header:ETag"}},
-        "see": {"get": "/p", "headers": {"If-Match": "$etagg"}},
-    })
+    promise = Promise.model_validate(
+        {
+            "kind": "register",
+            "do": {"put": "/p", "body": "$value", "take": {"etag": "header:ETag"}},
+            "see": {"get": "/p", "headers": {"If-Match": "$etagg"}},
+        }
+    )
     with pytest.raises(PlanError, match=r"promise 'p': see of /p uses \$etagg") as raised:
         check_names({"p": promise})
     assert raised.value.hint == "did you mean 'etag'?"

@@ -1,0 +1,360 @@
+"""Was this run able to prove anything? Judged before everything else; a doubt here is never a pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from chaoscheck.checkers.scan import Seen
+from chaoscheck.checkers.timeline import Strike, Timeline, slot_of
+from chaoscheck.model.clock import NS
+from chaoscheck.model.events import (
+    ControlProbed,
+    FinalReadsEnded,
+    InstanceDied,
+    InstanceReady,
+    Interrupted,
+    MatrixProbed,
+    RunEnded,
+    StoreDied,
+    TrafficSeen,
+    TransportProved,
+    Troubled,
+    WorkerLost,
+)
+from chaoscheck.model.ops import Phase
+from chaoscheck.model.verdict import Gate, Verdict
+from chaoscheck.plan.plan import Plan
+
+LATE_MS = 500.0
+UNRECOGNISED = 0.01
+CLOCK_ERROR_NS = NS // 4
+"""Deaths known less exactly than this (ns) can't be told from what came before and after them."""
+
+PASS, INCONCLUSIVE, INVALID = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.INVALID
+
+
+def gate(
+    name: str,
+    verdict: Verdict,
+    expected: str,
+    actual: str,
+    *,
+    n: int = -1,
+    detail: str = "",
+    group: str = "assumptions",
+) -> Gate:
+    """An assumption has no margin: it holds or not."""
+    return Gate(
+        group=group, name=name, verdict=verdict, expected=expected, actual=actual, margin="", n=n, detail=detail
+    )
+
+
+def assumption_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
+    """In the order in which a reader should doubt them."""
+    yield from _ended(known)
+    yield _transport(known)
+    yield from _controls(plan, known)
+    yield from _environment(known)
+    yield from _load(plan, known, seen)
+    if known.span(Phase.CHAOS.value) is not None:
+        yield _kills(known)
+        yield _shams(plan, known)
+        yield _clock(known, seen)
+
+
+def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
+    """What a PASS must have gone through."""
+    yield _matrix(plan, known)
+    yield _slots(plan, known)
+    yield _in_flight(known, seen)
+    yield from _actions(plan, seen)
+    yield _final_reads(known)
+    yield from _overlaps(seen)
+
+
+# Assumptions.
+
+
+def _ended(known: Timeline) -> Iterator[Gate]:
+    for trouble in known.of(Troubled):
+        yield gate(
+            "the run went to its end",
+            INVALID,
+            "no trouble",
+            f"{trouble.message} (during {trouble.during})",
+            detail="\n".join(part for part in (trouble.hint, trouble.details) if part),
+        )
+    for stop in known.of(Interrupted):
+        yield gate("the run went to its end", INCONCLUSIVE, "not interrupted", f"interrupted during {stop.during}")
+    if not any(known.of(RunEnded)) and not any(known.of(Troubled)) and not any(known.of(Interrupted)):
+        yield gate("the run went to its end", INCONCLUSIVE, "a last event", "the run was cut off, and nothing says why")
+
+
+def _transport(known: Timeline) -> Gate:
+    proofs = list(known.of(TransportProved))
+    wrong = [proof for proof in proofs if proof.deliveries != 1]
+    verdict = INVALID if wrong else PASS if proofs else INCONCLUSIVE
+    actual = (
+        f"{wrong[0].transport}: {wrong[0].deliveries} deliveries of one attempt"
+        if wrong
+        else f"{len(proofs)} proofs, 1 delivery each"
+        if proofs
+        else "no proof was made"
+    )
+    return gate("an attempt is delivered once", verdict, "1 delivery of an attempt", actual, n=len(proofs))
+
+
+def _controls(plan: Plan, known: Timeline) -> Iterator[Gate]:
+    for promise in plan.promises:
+        for must in ("fail", "hold"):
+            probes = [probe for probe in known.of(ControlProbed) if probe.promise == promise and probe.must == must]
+            yield _control(promise, must, probes)
+
+
+def _control(promise: str, must: str, probes: list[ControlProbed]) -> Gate:
+    tries, held = sum(probe.tries for probe in probes), sum(probe.held for probe in probes)
+    name = f"{promise}: its check can {'fail' if must == 'fail' else 'hold'}"
+    expected = "never holds where it must fail" if must == "fail" else "holds right after its do, on the same instance"
+    if tries == 0:
+        return gate(name, INCONCLUSIVE, expected, "never probed", n=0)
+    bad = next((probe for probe in probes if (probe.held > 0) == (must == "fail")), probes[0])
+    shown = f"{bad.request}\n{bad.answer}"
+    if must == "fail" and held:
+        return gate(
+            name,
+            INVALID,
+            expected,
+            f"this check cannot fail: it held {held} of {tries} times: {bad.answer[:200]}",
+            n=tries,
+            detail=shown,
+        )
+    if must == "hold" and not held:
+        return gate(
+            name, INVALID, expected, f"it never held ({tries} tries): {bad.answer[:200]}", n=tries, detail=shown
+        )
+    return gate(name, PASS, expected, f"held {held} of {tries} times", n=tries)
+
+
+def _environment(known: Timeline) -> Iterator[Gate]:
+    for store in known.of(StoreDied):
+        yield gate("stores stay up", INVALID, "no store ends", f"{store.store} ended unasked", detail=store.detail)
+    for death in known.of(InstanceDied):
+        if not death.asked:
+            why = "out of memory" if death.out_of_memory else f"exit code {death.exit_code}"
+            yield gate(
+                "instances die only when killed",
+                INVALID,
+                "no instance ends by itself",
+                f"{death.instance} ended by itself ({why})",
+                detail=death.log,
+            )
+    for worker in known.of(WorkerLost):
+        yield gate(
+            "the load is whole", INVALID, "no worker is lost", f"worker {worker.worker} was lost", detail=worker.detail
+        )
+
+
+def _load(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
+    if known.span(Phase.BASELINE.value) is None:
+        return
+    attempts = seen.traffic.attempts
+    yield gate("users were served", PASS if attempts else INVALID, "some requests", f"{attempts} requests", n=attempts)
+    late = sorted(tick.late_ms for tick in known.of(TrafficSeen))
+    p95 = late[max(0, -(-95 * len(late) // 100) - 1)] if late else 0.0
+    yield gate(
+        "the generator keeps up",
+        INVALID if p95 > LATE_MS else PASS if late else INCONCLUSIVE,
+        f"p95 of its lag at most {LATE_MS:.0f} ms",
+        f"{p95:.0f} ms" if late else "its lag was not measured",
+        n=len(late),
+        detail="chaoscheck's own load generator was late: ask for a lower rate" if p95 > LATE_MS else "",
+    )
+    for promise, count in sorted(seen.unrecognised.items()):
+        share = count.unknown / count.reads if count.reads else 0.0
+        if share > UNRECOGNISED:
+            yield gate(
+                f"{promise}: answers are understood",
+                INVALID,
+                "at most 1% unrecognised in the baseline",
+                f"{count.unknown} of {count.reads} answers to {promise}.see are neither as expected nor absence: "
+                f"{count.excerpt[:200]}",
+                n=count.reads,
+                detail=count.excerpt,
+            )
+    named = attempts - seen.traffic.nameless
+    if attempts and named == 0:
+        yield gate(
+            "answers name their instance",
+            INCONCLUSIVE,
+            "the balancer says who answered",
+            "no answer names its instance, so no exposure counts",
+            n=attempts,
+        )
+
+
+def _kills(known: Timeline) -> Gate:
+    real = [strike for strike in known.strikes if not strike.sham]
+    missed = [strike for strike in real if not strike.landed]
+    expected = "every strike's kill is confirmed dead by signal 9"
+    if missed:
+        return gate(
+            "kills land",
+            INVALID,
+            expected,
+            f"{len(missed)} of {len(real)} kills are not confirmed: {_why(missed[0])}",
+            n=len(real),
+        )
+    if not real:
+        cut = any(known.of(Interrupted)) or not any(known.of(RunEnded))
+        return gate("kills land", INCONCLUSIVE if cut else INVALID, expected, "no instance was killed", n=0)
+    return gate("kills land", PASS, expected, f"{len(real)} of {len(real)}", n=len(real))
+
+
+def _why(strike: Strike) -> str:
+    if strike.struck is None:
+        return f"strike {strike.index} at {strike.began.victim} was not carried out"
+    return f"strike {strike.index} at {strike.struck.victim}: {strike.struck.detail or 'no death was seen'}"
+
+
+def _shams(plan: Plan, known: Timeline) -> Gate:
+    shams = [strike for strike in known.strikes if strike.sham and strike.struck is not None]
+    died = [
+        strike
+        for strike in shams
+        for death in known.deaths
+        if death.incarnation == strike.began.victim and strike.start_ns <= death.death_ns < strike.end_ns
+    ]
+    verdict = INVALID if died else PASS if len(shams) >= plan.chaos.shams else INCONCLUSIVE
+    actual = (
+        f"{died[0].began.victim} died in sham strike {died[0].index}" if died else f"{len(shams)} made, nobody died"
+    )
+    return gate(
+        "shams hurt nobody",
+        verdict,
+        f"at least {plan.chaos.shams} sham strikes, no death in them",
+        actual,
+        n=len(shams),
+    )
+
+
+def _clock(known: Timeline, seen: Seen) -> Gate:
+    worst = max((death.error_ns for death in known.deaths), default=0)
+    wrong = seen.backwards or worst > CLOCK_ERROR_NS
+    actual = f"{seen.backwards} answers before their requests; deaths known to {worst / 1e6:.1f} ms"
+    return gate(
+        "clocks agree",
+        INVALID if wrong else PASS,
+        f"deaths known to {CLOCK_ERROR_NS / 1e6:.0f} ms",
+        actual,
+        n=seen.operations,
+    )
+
+
+# Coverage.
+
+
+def _matrix(plan: Plan, known: Timeline) -> Gate:
+    """Pairs by slot; one that couldn't be told is as good as none, unless the login's own failure is what hid it."""
+    expected = {
+        (promise, writer, reader)
+        for promise in plan.promises
+        for writer in range(1, plan.instances + 1)
+        for reader in range(1, plan.instances + 1)
+    }
+    told = {
+        (cell.promise, slot_of(cell.writer), slot_of(cell.reader))
+        for cell in known.of(MatrixProbed)
+        if cell.holds is not None
+    }
+    slots = {slot for _, writer, reader in told for slot in (writer, reader)}
+    if 0 in slots:
+        expected = {(promise, writer - 1, reader - 1) for promise, writer, reader in expected}
+    missing = sorted(expected - told)
+    detail = (
+        "" if not missing else f"first missing: {missing[0][0]}, written on {missing[0][1]}, read on {missing[0][2]}"
+    )
+    return gate(
+        "matrix complete",
+        INCONCLUSIVE if missing else PASS,
+        f"{len(expected)} pairs told",
+        f"{len(expected) - len(missing)} told",
+        n=len(told),
+        detail=detail,
+        group="coverage",
+    )
+
+
+def _slots(plan: Plan, known: Timeline) -> Gate:
+    dead = {slot_of(death.incarnation) for death in known.deaths if death.strike >= 0}
+    ready = [(slot_of(event.instance), event.t_ns) for event in known.of(InstanceReady) if event.joined]
+    back = {
+        slot
+        for slot in dead
+        if any(
+            slot_of(death.incarnation) == slot and any(where == slot and t_ns > death.death_ns for where, t_ns in ready)
+            for death in known.deaths
+        )
+    }
+    back |= {strike.began.slot for strike in known.kills if strike.restored is not None}
+    both = len(dead & back)
+    return gate(
+        "every instance died and came back",
+        PASS if both >= plan.instances else INCONCLUSIVE,
+        f"{plan.instances} slots",
+        f"{len(dead)} died, {both} served again",
+        n=len(known.kills),
+        group="coverage",
+    )
+
+
+def _in_flight(known: Timeline, seen: Seen) -> Gate:
+    kills = sum(1 for count in seen.in_flight.values() if count.total)
+    requests = sum(count.total for count in seen.in_flight.values())
+    return gate(
+        "requests were in flight at a kill",
+        PASS if kills else INCONCLUSIVE,
+        "at one kill at least",
+        f"{requests} requests at {kills} of {len(known.kills)} kills",
+        n=len(known.kills),
+        group="coverage",
+    )
+
+
+def _actions(plan: Plan, seen: Seen) -> Iterator[Gate]:
+    missing = []
+    for name, promise in plan.promises.items():
+        outcomes = seen.tallies[name].outcomes if name in seen.tallies else {}
+        # A logout need not be part of a run: only a session kind's plan makes users leave through it.
+        needed = ["do", "see"] + (["undo"] if promise.undo is not None and name == plan.login else [])
+        missing += [f"{name}.{action}" for action in needed if not outcomes.get(f"{action}/ok")]
+    yield gate(
+        "each action succeeded",
+        INCONCLUSIVE if missing else PASS,
+        "do and see of every promise, once at least",
+        f"never ok: {', '.join(missing)}" if missing else "all did",
+        group="coverage",
+    )
+
+
+def _final_reads(known: Timeline) -> Gate:
+    ends = list(known.of(FinalReadsEnded))
+    due = sum(sum(end.due.values()) for end in ends)
+    done = sum(sum(end.done.values()) for end in ends)
+    verdict = PASS if ends and due and done >= due else INCONCLUSIVE
+    actual = f"{done} of {due}" if ends else "none were made"
+    return gate(
+        "final reads done", verdict, "every object read through every instance", actual, n=due, group="coverage"
+    )
+
+
+def _overlaps(seen: Seen) -> Iterable[Gate]:
+    lines = [line for _, tally in sorted(seen.tallies.items()) for line in sorted(tally.inconclusive)]
+    if lines:
+        yield gate(
+            "every session can be judged",
+            INCONCLUSIVE,
+            "one operation at a time on an object",
+            f"{len(lines)} can't: {lines[0]}",
+            n=len(lines),
+            group="coverage",
+        )

@@ -1,0 +1,356 @@
+"""From anomalies to findings: doubtful ones set aside, causes named, equal ones counted as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from chaoscheck.checkers.base import Anomaly
+from chaoscheck.checkers.causes import (
+    BETWEEN_INSTANCES,
+    BY_KILLS,
+    Evidence,
+    Explained,
+    explain,
+    fix,
+    same_sort,
+)
+from chaoscheck.checkers.evidence import fisher
+from chaoscheck.checkers.scan import Seen
+from chaoscheck.checkers.timeline import Timeline
+from chaoscheck.model.clock import NS
+from chaoscheck.model.events import ControlProbed, MatrixProbed
+from chaoscheck.model.ops import Outcome, Phase
+from chaoscheck.model.verdict import Cause, ChainLink, Finding, Verdict
+from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.steps import Promise
+
+RELOGIN_NS = 3 * NS
+"""A user who finds himself logged out logs in again at his next turn, about so much later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One promise's anomalies: `counted` break it, `tolerated` are what it declares it doesn't survive, `open` are
+    doubts that nobody could settle, `hidden` were refused because the session's login was lost."""
+
+    promise: str
+    counted: tuple[Explained, ...]
+    tolerated: tuple[Explained, ...]
+    open: tuple[Anomaly, ...]
+    hidden: int
+
+    @property
+    def groups(self) -> dict[tuple[str, Cause], list[Explained]]:
+        """By anomaly and cause, each in the order of time."""
+        groups: dict[tuple[str, Cause], list[Explained]] = {}
+        for one in sorted(self.counted, key=_when):
+            groups.setdefault((one.anomaly.name, one.cause), []).append(one)
+        return groups
+
+
+def judge_anomalies(plan: Plan, known: Timeline, seen: Seen) -> dict[str, Judged]:
+    """Every promise that has a tally."""
+    login = seen.tallies.get(plan.login) if plan.login else None
+    lost_logins = _lost_logins(login.anomalies if login else ())
+    judged = {}
+    for name in seen.tallies:
+        anomalies = [
+            better for one in seen.tallies[name].anomalies if (better := _settled(one, seen.users)) is not None
+        ]
+        shown = [one for one in anomalies if name == plan.login or not _refused(one, plan.promises[name], lost_logins)]
+        judged[name] = _judge_one(name, plan.promises[name], known, seen, shown, len(anomalies) - len(shown))
+    return judged
+
+
+def _judge_one(
+    name: str, promise: Promise, known: Timeline, seen: Seen, anomalies: list[Anomaly], hidden: int
+) -> Judged:
+    evidence = Evidence.of(
+        known, replace(seen.tallies[name], anomalies=anomalies), name, by_value=promise.kind == "register"
+    )
+    confirmed = [explain(one, evidence) for one in anomalies if one.confirmed]
+    doubts = [one for one in anomalies if not one.confirmed]
+    matched = same_sort(doubts, confirmed, known)
+    taken = {id(one.anomaly) for one in matched}
+    explained = confirmed + matched
+    counted = tuple(one for one in explained if _promised(one, promise))
+    tolerated = tuple(one for one in explained if not _promised(one, promise))
+    open_ = tuple(
+        sorted((one for one in doubts if id(one) not in taken), key=lambda one: (one.read.sent_ns, one.session))
+    )
+    return Judged(promise=name, counted=counted, tolerated=tolerated, open=open_, hidden=hidden)
+
+
+def _promised(one: Explained, promise: Promise) -> bool:
+    if one.anomaly.critical:
+        return True
+    if one.cause in BETWEEN_INSTANCES:
+        return "another-instance" in promise.survives
+    return "kill" in promise.survives if one.cause in BY_KILLS else bool(promise.survives)
+
+
+def _settled(one: Anomaly, users: dict[str, str]) -> Anomaly | None:
+    """What only the whole history can tell: who is a user, and whose account it was. None: no anomaly after all."""
+    if one.name == "WRONG_USER" and one.seen not in set(users.values()):
+        # It names nobody who has an account here ("guest", say): the user is logged out, not someone else.
+        return replace(
+            one,
+            name="LOST" if one.healed_ns < 0 else "FLICKER",
+            critical=False,
+            confirmed=bool(one.confirms),
+            guarantee="read-your-writes",
+        )
+    if one.name == "CROSS_SESSION":
+        other = one.seen.rpartition(".")[0].rpartition(".")[2]
+        if users.get(other) is not None and users.get(other) == users.get(one.session):
+            # An earlier session of the same account wrote it; an unknown write of it may even land now.
+            return replace(one, name="STALE", critical=False, confirmed=False) if one.value else None
+    return one
+
+
+def _lost_logins(anomalies: Iterable[Anomaly]) -> dict[str, list[tuple[int, int]]]:
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for one in anomalies:
+        spans.setdefault(one.session, []).append((one.acked_ns, one.read.done_ns + RELOGIN_NS))
+    return spans
+
+
+def _refused(one: Anomaly, promise: Promise, lost: dict[str, list[tuple[int, int]]]) -> bool:
+    """Refused while the session's own login was lost: that says nothing of what the promise is about."""
+    if one.read.outcome != Outcome.GONE or promise.as_ == "guest" or promise.see[-1].as_ == "guest":
+        return False
+    return any(since <= one.read.sent_ns <= until for since, until in lost.get(one.session, ()))
+
+
+# Findings.
+
+
+def user_findings(
+    plan: Plan, known: Timeline, judged: Judged, chains: dict[tuple[str, str, Cause], tuple[ChainLink, ...]]
+) -> list[Finding]:
+    """One finding for each (anomaly, cause) of that promise, shown by its clearest case."""
+    kind = plan.promises[judged.promise].kind
+    wording = _wording(plan, known, judged)
+    found = []
+    for (name, cause), group in judged.groups.items():
+        one = representative(group)
+        anomaly, death = one.anomaly, one.death
+        invalid = cause is Cause.STORE
+        before_ms = (
+            max((other.before_ns for other in group), default=-1) / 1e6 if cause is Cause.ACK_BEFORE_PERSIST else -1.0
+        )
+        found.append(
+            Finding(
+                promise=judged.promise,
+                kind=kind,
+                anomaly=name,
+                verdict=Verdict.INVALID if invalid else Verdict.FAIL,
+                critical=anomaly.critical,
+                cause=cause,
+                wording=wording if cause in BY_KILLS else "after",
+                summary=_summary(judged.promise, kind, name, cause, group, before_ms, wording),
+                fix=fix(kind, cause),
+                count=len({(other.anomaly.session, other.anomaly.obj) for other in group}),
+                session=anomaly.session,
+                obj=anomaly.obj,
+                value=anomaly.value,
+                seen=anomaly.seen,
+                phase=known.phase_at(anomaly.read.sent_ns),
+                at_ns=anomaly.read.sent_ns,
+                strike=death.strike if death is not None else -1,
+                victim=death.incarnation if death is not None else "",
+                healed_ms=(anomaly.healed_ns - anomaly.read.sent_ns) / 1e6 if anomaly.healed_ns >= 0 else -1.0,
+                acked_before_death_ms=max(before_ms, one.before_ns / 1e6) if one.before_ns >= 0 else -1.0,
+                chain=chains.get((judged.promise, name, cause), ()),
+            )
+        )
+    return found
+
+
+def representative(group: Sequence[Explained]) -> Explained:
+    """The clearest case: confirmed, with the most re-reads, and the earliest of those."""
+    return min(group, key=lambda one: (not one.anomaly.confirmed, -len(one.anomaly.confirms), _when(one)))
+
+
+def matrix_findings(plan: Plan, known: Timeline) -> list[Finding]:
+    """Pairs that failed: on one instance's own fresh connections first, for that explains the others."""
+    failed: dict[tuple[str, Cause], list[MatrixProbed]] = {}
+    for cell in known.of(MatrixProbed):
+        promise = plan.promises.get(cell.promise)
+        if cell.holds is False and promise is not None and "another-instance" in promise.survives:
+            cause = Cause.WORKER_PROCESS if cell.writer == cell.reader else Cause.ONE_INSTANCE
+            failed.setdefault((cell.promise, cause), []).append(cell)
+    return [_matrix_finding(plan, promise, cause, cells) for (promise, cause), cells in failed.items()]
+
+
+def _matrix_finding(plan: Plan, promise: str, cause: Cause, cells: list[MatrixProbed]) -> Finding:
+    cell, kind = cells[0], plan.promises[promise].kind
+    where = f"fresh connections to {cell.reader} itself" if cause is Cause.WORKER_PROCESS else cell.reader
+    pairs = len({(one.writer, one.reader) for one in cells})
+    summary = (
+        f"{promise}: {_words(cause, kind)}: what {cell.writer} acknowledged, {where} "
+        f"did not have ({pairs} pairs of instances in the matrix, no load and no kill)"
+    )
+    return Finding(
+        promise=promise,
+        kind=kind,
+        anomaly="LOST",
+        verdict=Verdict.FAIL,
+        critical=False,
+        cause=cause,
+        wording="after",
+        summary=summary,
+        fix=fix(kind, cause),
+        count=pairs,
+        session=cell.session,
+        obj=cell.obj,
+        value="",
+        seen=cell.note,
+        phase=Phase.MATRIX.value,
+        at_ns=cell.t_ns,
+        strike=-1,
+        victim="",
+        healed_ms=-1.0,
+        acked_before_death_ms=-1.0,
+        chain=tuple(
+            ChainLink(
+                at_ns=one.t_ns,
+                curl=f"# written on {one.writer}, read on {one.reader}",
+                instance=one.reader,
+                status=0,
+                outcome=Outcome.GONE.value,
+                note=one.note,
+            )
+            for one in cells[:4]
+        ),
+    )
+
+
+def control_findings(plan: Plan, known: Timeline) -> list[Finding]:
+    """Held only sometimes, right after its own do, on the same instance: no kill and no other instance is needed."""
+    found = []
+    for probe in known.of(ControlProbed):
+        promise = plan.promises.get(probe.promise)
+        if promise is None or probe.must != "hold" or not 0 < probe.held < probe.tries or not promise.survives:
+            continue
+        cause = Cause.WORKER_PROCESS
+        found.append(
+            Finding(
+                promise=probe.promise,
+                kind=promise.kind,
+                anomaly="FLICKER",
+                verdict=Verdict.FAIL,
+                critical=False,
+                cause=cause,
+                wording="after",
+                summary=f"{probe.promise}: it held only {probe.held} of {probe.tries} times right after its do, "
+                f"on {probe.instance} alone: its processes don't share state",
+                fix=fix(promise.kind, cause),
+                count=probe.tries - probe.held,
+                session="",
+                obj="",
+                value="",
+                seen=probe.answer,
+                phase=Phase.CONTROLS.value,
+                at_ns=probe.t_ns,
+                strike=-1,
+                victim="",
+                healed_ms=-1.0,
+                acked_before_death_ms=-1.0,
+                chain=(
+                    ChainLink(
+                        at_ns=probe.t_ns,
+                        curl=f"# {probe.request}",
+                        instance=probe.instance,
+                        status=0,
+                        outcome="",
+                        note=probe.answer[:200],
+                    ),
+                ),
+            )
+        )
+    return found
+
+
+def ordered(plan: Plan, found: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The worst first. Behind sticky routing what kills did leads: users don't meet other instances without them."""
+    sticky = plan.balancer.mode == "sticky"
+
+    def rank(one: Finding) -> tuple[object, ...]:
+        return (
+            not one.critical,
+            -one.verdict.rank,
+            one.cause is not Cause.WORKER_PROCESS,
+            not (sticky and one.cause in BY_KILLS),
+            -one.count,
+            one.promise,
+            one.anomaly,
+            one.cause,
+            one.at_ns,
+        )
+
+    return tuple(sorted(found, key=rank))
+
+
+# Words.
+
+_LIVES = {
+    "session": "logins live in the instance that took them",
+    "register": "values live in the instance that took them",
+    "kept": "objects live in the instance that made them",
+}
+_LOST = {"session": "logins", "register": "values", "kept": "objects"}
+
+
+def _words(cause: Cause, kind: str) -> str:
+    lives = _LIVES.get(kind) if cause is Cause.ONE_INSTANCE else None
+    return f"{cause.value}: {lives}" if lives else cause.value
+
+
+def _summary(
+    promise: str, kind: str, name: str, cause: Cause, group: Sequence[Explained], before_ms: float, wording: str
+) -> str:
+    one = representative(group).anomaly
+    pairs = len({(other.anomaly.session, other.anomaly.obj) for other in group})
+    many = f"{pairs} {_LOST.get(kind, 'objects') if pairs != 1 else _LOST.get(kind, 'objects')[:-1]}"
+    if name == "WRONG_USER":
+        return f"{promise}: {many} showed another user's identity (session {one.session} was taken for {one.seen})"
+    if name == "CROSS_SESSION":
+        return f"{promise}: {many} showed another session's data"
+    if name in ("ABORTED_READ", "PHANTOM"):
+        what = "a write that had failed" if name == "ABORTED_READ" else "a value that nobody wrote"
+        return f"{promise}: {many} showed {what}"
+    deaths = [other.death for other in group if other.death is not None]
+    kills = len({death.strike for death in deaths if death.strike >= 0})
+    blame = f" {wording} {kills} kill{'s' if kills != 1 else ''}" if kills and cause in BY_KILLS else ""
+    verb = {"LOST": "lost", "STALE": "stale for a while", "FLICKER": "gone for a while"}.get(name, name)
+    last = f", acknowledged within the last {before_ms:.1f} ms before the death" if before_ms >= 0 else ""
+    return f"{promise}: {_words(cause, kind)}: {many} {verb}{blame}{last}"
+
+
+def _wording(plan: Plan, known: Timeline, judged: Judged) -> str:
+    """ "because of" only if kills with a loss are more frequent than shams and stretches of baseline with one."""
+    kills, shams = known.kills, [strike for strike in known.strikes if strike.sham]
+    blamed = {one.death.strike for one in judged.counted if one.death is not None and one.cause in BY_KILLS}
+    times = [one.anomaly.read.sent_ns for one in judged.counted]
+    windows = [(sham.start_ns, sham.end_ns) for sham in shams] + _stretches(known)
+    hurt = sum(1 for since, until in windows if any(since <= time < until for time in times))
+    hits = sum(1 for strike in kills if strike.index in blamed)
+    p = fisher(hits, len(kills) - hits, hurt, len(windows) - hurt)
+    return "because of" if hits and p < 1 - plan.evidence.confidence else "after"
+
+
+def _stretches(known: Timeline) -> list[tuple[int, int]]:
+    """The baseline, cut into stretches as long as a kill's window."""
+    base = known.span(Phase.BASELINE.value)
+    lengths = [strike.end_ns - strike.start_ns for strike in known.kills]
+    if base is None or not lengths:
+        return []
+    length = max(1, sum(lengths) // len(lengths))
+    count = max(1, (base.ended_ns - base.began_ns) // length)
+    return [(base.began_ns + number * length, base.began_ns + (number + 1) * length) for number in range(count)]
+
+
+def _when(one: Explained) -> tuple[int, str, str]:
+    return one.anomaly.read.sent_ns, one.anomaly.session, one.anomaly.obj

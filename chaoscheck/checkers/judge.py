@@ -1,0 +1,333 @@
+"""A run's plan, events and history to its result: pure, so that judging again gives the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from chaoscheck.checkers import evidence
+from chaoscheck.checkers.assumptions import assumption_gates, coverage_gates, gate
+from chaoscheck.checkers.budget import TrafficFold, bad_seconds, budget_gates, phase_rows
+from chaoscheck.checkers.causes import Explained
+from chaoscheck.checkers.chains import Wanted, chain, collect
+from chaoscheck.checkers.findings import (
+    Judged,
+    control_findings,
+    judge_anomalies,
+    matrix_findings,
+    ordered,
+    representative,
+    user_findings,
+)
+from chaoscheck.checkers.recovery import recovery_gate, recovery_ms
+from chaoscheck.checkers.scan import InFlight, Seen, scan
+from chaoscheck.checkers.timeline import Strike, Timeline, slot_of, timeline
+from chaoscheck.errors import HistoryDamaged
+from chaoscheck.model.clock import NS
+from chaoscheck.model.events import Event, FinalReadsEnded, Interrupted, MatrixProbed, Warned
+from chaoscheck.model.history import BalancerRow, Row, read_file
+from chaoscheck.model.ops import Phase
+from chaoscheck.model.verdict import (
+    Cause,
+    ChainLink,
+    Finding,
+    Gate,
+    KillRow,
+    MatrixCell,
+    PromiseSummary,
+    Result,
+    Verdict,
+    worst,
+)
+from chaoscheck.plan.plan import LoadedPlan, Plan
+
+VERSION = 1
+Files = Callable[[], Iterator[Iterable[Row]]]
+
+
+def judge(
+    plan: LoadedPlan, events: Sequence[Event], histories: Sequence[Path], balancer: Iterable[BalancerRow] = ()
+) -> Result:
+    """The result of a run, an aborted one too. Reads each history file once, and once more when there are findings."""
+    return judge_rows(plan, events, lambda: (read_file(path) for path in histories), balancer)
+
+
+def judge_rows(plan: LoadedPlan, events: Sequence[Event], files: Files, balancer: Iterable[BalancerRow] = ()) -> Result:
+    """The same over rows; `files` gives them anew at each call."""
+    known = timeline(events)
+    damage = ""
+    try:
+        seen = scan(plan.plan, known, files(), balancer)
+    except HistoryDamaged as error:
+        damage = error.message
+        seen = Seen(traffic=TrafficFold(known))
+    judged = judge_anomalies(plan.plan, known, seen)
+    chains = {} if damage else _chains(plan.plan, known, judged, files)
+    return _Judgement(plan, known, seen, judged, chains, damage).result()
+
+
+def _chains(
+    plan: Plan, known: Timeline, judged: dict[str, Judged], files: Files
+) -> dict[tuple[str, str, Cause], tuple[ChainLink, ...]]:
+    shown: dict[tuple[str, str, Cause], Explained] = {
+        (name, *group): representative(ones) for name, one in judged.items() for group, ones in one.groups.items()
+    }
+    wanted = {key: Wanted(explained=one) for key, one in shown.items()}
+    if wanted:
+        collect(list(wanted.values()), files(), plan.login)
+    return {key: chain(one, plan, known) for key, one in wanted.items()}
+
+
+class _Judgement:
+    """Everything known, and the parts of the result made of it."""
+
+    def __init__(
+        self,
+        loaded: LoadedPlan,
+        known: Timeline,
+        seen: Seen,
+        judged: dict[str, Judged],
+        chains: dict[tuple[str, str, Cause], tuple[ChainLink, ...]],
+        damage: str,
+    ) -> None:
+        self.loaded = loaded
+        self.plan = loaded.plan
+        self.known = known
+        self.seen = seen
+        self.judged = judged
+        self.chains = chains
+        self.damage = damage
+        self.needed = evidence.exposures_needed(self.plan.evidence.confidence, self.plan.evidence.max_loss)
+
+    def result(self) -> Result:
+        plan, known = self.plan, self.known
+        findings = self._findings()
+        promises = tuple(self._summary(name, findings) for name in plan.promises)
+        gates = tuple(self._gates(promises, findings))
+        verdict = worst([one.verdict for one in gates] + [one.verdict for one in findings])
+        start = known.started
+        wall_s = start.wall_ns / NS if start is not None else 0.0
+        return Result(
+            version=VERSION,
+            chaoscheck=start.version if start is not None else "",
+            run=start.run if start is not None else "",
+            plan=start.plan if start is not None else self.loaded.path.name,
+            verdict=verdict,
+            reason=self._reason(verdict, gates, findings, promises),
+            interrupted=any(known.of(Interrupted)),
+            seed=start.seed if start is not None else plan.seed,
+            engine=start.engine if start is not None else plan.engine,
+            balancer=start.balancer if start is not None else plan.balancer.kind,
+            instances=start.instances if start is not None else plan.instances,
+            command=start.command if start is not None else "",
+            started=datetime.fromtimestamp(int(wall_s), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            if start is not None
+            else "",
+            duration_s=known.last_ns / NS,
+            gates=gates,
+            findings=findings,
+            promises=promises,
+            kills=tuple(self._kill(strike) for strike in known.strikes),
+            matrix=tuple(self._matrix()),
+            phases=phase_rows(known, self.seen.traffic),
+            instances_share=dict(sorted(self.seen.traffic.answered_by.items())),
+            operations=self.seen.operations,
+            sessions=len(self.seen.users),
+            warnings=tuple(event.text for event in known.of(Warned)),
+            expected=plan.expect.verdict if plan.expect is not None else "",
+            because=(plan.because or "").strip(),
+            environment=dict(sorted(start.environment.items())) if start is not None else {},
+        )
+
+    def _findings(self) -> tuple[Finding, ...]:
+        found = [
+            one for judged in self.judged.values() for one in user_findings(self.plan, self.known, judged, self.chains)
+        ]
+        return ordered(
+            self.plan, [*found, *matrix_findings(self.plan, self.known), *control_findings(self.plan, self.known)]
+        )
+
+    # Gates.
+
+    def _gates(self, promises: Sequence[PromiseSummary], findings: Sequence[Finding]) -> Iterator[Gate]:
+        if self.damage:
+            yield gate("the history can be read", Verdict.INVALID, "whole files", self.damage)
+        for name, error in sorted(self.seen.crashed.items()):
+            yield gate(f"{name}: its checker works", Verdict.INVALID, "no crash", f"the checker crashed: {error}")
+        yield from assumption_gates(self.plan, self.known, self.seen)
+        for summary in promises:
+            yield self._promise_gate(summary, findings)
+        yield from coverage_gates(self.plan, self.known, self.seen)
+        if self.plan.budget is not None:
+            yield from budget_gates(self.plan.budget, self.known, self.seen.traffic, self.plan.evidence.confidence)
+            if self.plan.budget.recovery is not None:
+                yield recovery_gate(self.plan.budget.recovery, self.known.kills, self.seen.traffic)
+
+    def _promise_gate(self, one: PromiseSummary, findings: Sequence[Finding]) -> Gate:
+        share = self.plan.evidence.max_loss
+        expected = f"no loss; at most {share:.3g} of exposed objects lost, with {one.confidence:.0%} confidence"
+        first = next((found for found in findings if found.promise == one.promise), None)
+        if one.verdict is Verdict.FAIL:
+            actual = f"{one.violations} broken; {first.summary}" if first is not None else f"{one.violations} broken"
+        elif one.needed == 0:
+            actual = "declared not to survive a kill; only its cost is measured"
+        else:
+            actual = f"0 broken in {one.exposures} exposures, so at most {one.bound_exposure:.3g} lost"
+        return Gate(
+            group="promises",
+            name=one.promise,
+            verdict=one.verdict,
+            expected=expected,
+            actual=actual,
+            margin=f"{one.exposures - one.needed:+d} exposures",
+            n=one.exposures,
+            detail=self._doubts(one),
+        )
+
+    def _doubts(self, one: PromiseSummary) -> str:
+        parts = []
+        if one.exposures < one.needed:
+            chaos = self.known.span(Phase.CHAOS.value)
+            seconds = (chaos.ended_ns - chaos.began_ns) / NS if chaos is not None else 0.0
+            more = one.needed - one.exposures
+            about = evidence.seconds_for(more, one.exposures, seconds)
+            parts.append(f"{more} more exposures are needed" + (f", about {about:.0f} s" if about >= 0 else ""))
+        if one.suspicions_open:
+            parts.append(f"{one.suspicions_open} contradicting reads could not be confirmed")
+        judged = self.judged.get(one.promise)
+        if judged is not None and judged.hidden:
+            parts.append(
+                f"{judged.hidden} reads were refused because the session's login was lost; they count for the login"
+            )
+        if judged is not None and judged.tolerated:
+            parts.append(f"{len(judged.tolerated)} losses of a sort that it declares not to survive")
+        if one.kills_exposed:
+            parts.append(
+                f"at most {one.bound_kill:.2g} of kills lose something ({one.kills_exposed} clean kills)"
+                if not one.violations
+                else f"{one.kills_exposed} kills exposed something"
+            )
+        return "; ".join(parts)
+
+    def _summary(self, name: str, findings: Sequence[Finding]) -> PromiseSummary:
+        plan, promise = self.plan, self.plan.promises[name]
+        tally, judged = self.seen.tallies.get(name), self.judged.get(name)
+        exposures = sum(count for strike, count in tally.exposures.items() if strike >= 0) if tally else 0
+        kills = len({strike for strike in (*tally.exposures, *tally.lost) if strike >= 0}) if tally else 0
+        violations = sum(one.count for one in findings if one.promise == name)
+        needed = self.needed if "kill" in promise.survives else 0
+        open_ = len(judged.open) if judged is not None else 0
+        outcomes = dict(sorted(tally.outcomes.items())) if tally else {}
+        return PromiseSummary(
+            promise=name,
+            kind=promise.kind,
+            verdict=self._verdict(name, findings, exposures, needed, open_),
+            exposures=exposures,
+            needed=needed,
+            violations=violations,
+            kills_exposed=kills,
+            bound_exposure=evidence.loss_bound(plan.evidence.confidence, exposures) if not violations else 1.0,
+            bound_kill=evidence.kill_bound(plan.evidence.confidence, kills) if not violations else 1.0,
+            confidence=plan.evidence.confidence,
+            outcomes=outcomes,
+            unrecognised=sum(count for key, count in outcomes.items() if key.endswith("/unrecognised")),
+            final_reads=self._final_reads(name)[1],
+            final_reads_due=self._final_reads(name)[0],
+            suspicions_open=open_,
+        )
+
+    def _verdict(self, name: str, findings: Sequence[Finding], exposures: int, needed: int, open_: int) -> Verdict:
+        own = [one.verdict for one in findings if one.promise == name]
+        if own:
+            return worst(own)
+        if name in self.seen.crashed or self.damage:
+            return Verdict.INVALID
+        tally = self.seen.tallies.get(name)
+        if tally is None or tally.inconclusive or open_ or exposures < needed or not tally.outcomes.get("see/ok"):
+            return Verdict.INCONCLUSIVE
+        return Verdict.PASS
+
+    def _final_reads(self, name: str) -> tuple[int, int]:
+        ends = list(self.known.of(FinalReadsEnded))
+        return sum(end.due.get(name, 0) for end in ends), sum(end.done.get(name, 0) for end in ends)
+
+    # Rows.
+
+    def _kill(self, strike: Strike) -> KillRow:
+        struck, restored, traffic = strike.struck, strike.restored, self.seen.traffic
+        flight = self.seen.in_flight.get(strike.index, InFlight())
+        count = traffic.strikes.get(strike.index)
+        exposed = {
+            name: tally.exposures.get(strike.index, 0) + tally.lost.get(strike.index, 0)
+            for name, tally in sorted(self.seen.tallies.items())
+        }
+        lost = {
+            name: len(
+                {
+                    (one.anomaly.session, one.anomaly.obj)
+                    for one in judged.counted
+                    if one.death is not None and one.death.strike == strike.index
+                }
+            )
+            for name, judged in sorted(self.judged.items())
+        }
+        return KillRow(
+            index=strike.index,
+            round=strike.began.round,
+            slot=strike.began.slot,
+            mode=strike.began.mode,
+            victim=strike.began.victim,
+            replacement=restored.replacement if restored is not None else "",
+            confirmed=strike.landed,
+            decided_ns=struck.decided_ns if struck is not None else -1,
+            signal_ns=struck.signal_ns if struck is not None else -1,
+            death_ns=struck.death_ns if struck is not None else -1,
+            refused_ns=struck.refused_ns if struck is not None else -1,
+            ready_ns=restored.t_ns if restored is not None else -1,
+            in_flight=flight.total,
+            in_flight_failed=flight.failed,
+            exposed=exposed,
+            lost=lost,
+            bad_seconds=round(bad_seconds(strike, traffic), 6),
+            requests=count.total if count is not None else 0,
+            recovery_ms=round(recovery_ms(strike, traffic), 3),
+        )
+
+    def _matrix(self) -> Iterator[MatrixCell]:
+        """One cell a pair of slots: one failure decides it, and only answers that tell something count."""
+        told: dict[tuple[str, int, int], MatrixCell] = {}
+        for probe in self.known.of(MatrixProbed):
+            key = (probe.promise, slot_of(probe.writer), slot_of(probe.reader))
+            before = told.get(key)
+            if before is None or before.holds is None or (before.holds and probe.holds is False):
+                told[key] = MatrixCell(promise=key[0], writer=key[1], reader=key[2], holds=probe.holds, note=probe.note)
+        yield from (told[key] for key in sorted(told))
+
+    # The reason.
+
+    def _reason(
+        self, verdict: Verdict, gates: Sequence[Gate], findings: Sequence[Finding], promises: Sequence[PromiseSummary]
+    ) -> str:
+        if verdict is Verdict.PASS:
+            exposures = sum(one.exposures for one in promises)
+            return f"no promise was broken in {exposures} exposures over {len(self.known.kills)} kills: " + ", ".join(
+                f"{one.promise} {one.exposures}" for one in promises
+            )
+        found = next((one for one in findings if one.verdict is verdict), None)
+        if found is not None:
+            return found.summary + self._of(found)
+        one = next(gate for gate in gates if gate.verdict is verdict)
+        if one.group == "promises":
+            return f"{one.name}: not shown either way: {one.detail or one.actual}"
+        return f"{one.name}: {one.actual}"
+
+    def _of(self, found: Finding) -> str:
+        """How many were exposed, where that is the measure."""
+        tally = self.seen.tallies.get(found.promise)
+        if tally is None or found.strike < 0:
+            return ""
+        exposed = sum(
+            count for counts in (tally.exposures, tally.lost) for strike, count in counts.items() if strike >= 0
+        )
+        return f" (of {exposed} that kills exposed)" if exposed >= found.count else ""

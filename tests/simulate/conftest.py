@@ -1,0 +1,52 @@
+"""Whole runs in simulated time: the same controller, sessions, checkers and judge, on services made to order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaoscheck.model.verdict import Result
+from chaoscheck.plan.load import load_plan
+from chaoscheck.run import Options, run
+from chaoscheck.store import RunFolder
+
+PLAN = """\
+target: {command: [stateless], ready: /healthz}
+engine: fake
+promises:
+  login:
+    kind: session
+    do:   {post: /login, json: {user: $user, password: pw}, expect: 200}
+    see:  {get: /me, value: "json:user", expect: {status: 200, value: $user}}
+    undo: {post: /logout, expect: 204}
+  profile:
+    kind: register
+    do:   {put: /profile, json: {nickname: $value}, expect: 200}
+    see:  {get: /profile, value: "json:nickname", expect: 200}
+  reviews:
+    kind: kept
+    do:   {post: /reviews, json: {text: $value}, expect: 201}
+    see:  {get: "/reviews?q=$value", as: guest, expect: $value}
+budget: {slo: 99.9% over 30d, deaths: 200/month, spend: 10%}
+evidence: {max_loss: 10%}
+chaos: {baseline: 2s, settle: 0.5s}
+"""
+
+Simulate = Callable[..., tuple[Result, RunFolder]]
+
+
+@pytest.fixture
+def simulate(tmp_path: Path) -> Simulate:
+    """Runs that service: `simulate("memory", **{"balancer.mode": "sticky"})`; `plan` replaces text of the plan."""
+
+    def go(app: str, *, replace: tuple[str, str] = ("", ""), **keys: Any) -> tuple[Result, RunFolder]:
+        path = tmp_path / "plan.yaml"
+        assert replace[0] in PLAN
+        path.write_text(PLAN.replace(*replace, 1) if replace[0] else PLAN)
+        overrides = {("target", "command"): [app], **{tuple(key.split(".")): value for key, value in keys.items()}}
+        return run(load_plan(path, overrides=overrides, environment={}), Options(reports=tmp_path / "reports"))
+
+    return go

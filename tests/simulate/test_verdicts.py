@@ -1,0 +1,162 @@
+"""Each way to be right or wrong ends in its verdict, its finding and its cause."""
+
+from __future__ import annotations
+
+import pytest
+
+from chaoscheck.engines.base import Instance, KillReceipt
+from chaoscheck.engines.fake import FakeFleet
+from chaoscheck.model.verdict import Result, Verdict
+from chaoscheck.store import encode_result
+from tests.simulate.conftest import Simulate
+
+
+def causes(result: Result) -> set[str]:
+    return {finding.cause.value for finding in result.findings if finding.verdict is Verdict.FAIL}
+
+
+def gates(result: Result, verdict: Verdict) -> str:
+    return "; ".join(f"{gate.name}: {gate.actual} {gate.detail}" for gate in result.gates if gate.verdict is verdict)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_stateless_service_passes(simulate: Simulate, seed: int) -> None:
+    """Nothing is lost, and enough was exposed to say so."""
+    result, _ = simulate("stateless", seed=seed)
+    assert result.verdict is Verdict.PASS, result.reason
+    assert not result.findings
+    assert all(promise.exposures >= promise.needed for promise in result.promises)
+
+
+@pytest.mark.parametrize(("app", "mode", "cause"), [
+    ("memory", "round-robin", "state in one instance"),
+    ("memory", "sticky", "lost with the instance"),
+    ("local-reviews", "round-robin", "state in one instance"),
+    ("two-workers", "round-robin", "state in one worker process"),
+    ("write-behind", "round-robin", "acknowledged before persisted"),
+])
+def test_stateful_service_fails_with_its_cause(simulate: Simulate, app: str, mode: str, cause: str) -> None:
+    """The verdict alone would not tell a developer what to mend."""
+    result, _ = simulate(app, **{"balancer.mode": mode})
+    assert result.verdict is Verdict.FAIL, result.reason
+    assert cause in causes(result)
+    assert all(finding.fix and finding.chain for finding in result.findings)
+
+
+def test_wrong_user_is_critical(simulate: Simulate) -> None:
+    """Another user's identity is the worst that can be seen."""
+    result, _ = simulate("wrong-user")
+    assert result.verdict is Verdict.FAIL
+    assert result.findings[0].critical
+    assert result.findings[0].anomaly == "WRONG_USER"
+
+
+def test_store_that_forgets_is_not_blamed_on_a_kill(simulate: Simulate) -> None:
+    """Sessions vanish with nobody's death: the cause is in the background."""
+    result, _ = simulate("forgetful-store")
+    assert result.verdict is Verdict.FAIL
+    assert "lost with the instance" not in causes(result)
+
+
+def test_every_tenth_request_500_breaks_no_promise(simulate: Simulate) -> None:
+    """It misses its budget already in the baseline, which is not the kills' doing: INVALID, and no finding."""
+    result, _ = simulate("five-hundreds")
+    assert result.verdict is Verdict.INVALID
+    assert not result.findings
+    assert "baseline" in gates(result, Verdict.INVALID)
+    assert all(promise.violations == 0 for promise in result.promises)
+
+
+def test_expect_200_on_a_page_that_guests_get_too_is_invalid(simulate: Simulate) -> None:
+    """A check that can't fail proves nothing; the answer is shown."""
+    see = 'see:  {get: /me, value: "json:user", expect: {status: 200, value: $user}}'
+    result, _ = simulate("guests-too", replace=(see, "see:  {get: /me, expect: 200}"))
+    assert result.verdict is Verdict.INVALID
+    assert "login" in result.reason
+    assert not result.kills
+
+
+def test_search_page_that_echoes_the_query_is_invalid(simulate: Simulate) -> None:
+    """It shows what nobody wrote."""
+    result, _ = simulate("echoing-search")
+    assert result.verdict is Verdict.INVALID
+    assert "reviews" in result.reason
+
+
+def test_check_that_never_holds_is_invalid(simulate: Simulate) -> None:
+    """The plan looks for something that the service never says."""
+    result, _ = simulate("stateless", replace=('value: "json:nickname", expect: 200', 'value: "json:nick", expect: 200'))
+    assert result.verdict is Verdict.INVALID
+    assert "profile" in result.reason
+
+
+def test_kill_replaced_by_a_no_op_never_passes(simulate: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zero victims is no evidence, however well everything went."""
+
+    def pretend(self: FakeFleet, instance: Instance) -> KillReceipt:
+        now = self.world.now_ns()
+        return KillReceipt(signal_ns=now, returned_ns=now, death_ns=-1, error_ns=0, refused_ns=-1, confirmed=False, exit_code=-1,
+                           detail="still running")
+
+    monkeypatch.setattr(FakeFleet, "kill", pretend)
+    result, _ = simulate("stateless")
+    assert result.verdict is not Verdict.PASS
+
+
+def test_lying_kill_never_passes(simulate: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even a receipt that claims a death which never was: the victim goes on answering, and that is noticed."""
+
+    def lie(self: FakeFleet, instance: Instance) -> KillReceipt:
+        now = self.world.now_ns()
+        return KillReceipt(signal_ns=now, returned_ns=now, death_ns=now, error_ns=0, refused_ns=now, confirmed=True, exit_code=137,
+                           detail="ended, trust me")
+
+    monkeypatch.setattr(FakeFleet, "kill", lie)
+    monkeypatch.setattr(FakeFleet, "remove", lambda self, instance: None)
+    result, _ = simulate("stateless")
+    assert result.verdict is not Verdict.PASS
+
+
+def test_one_kill_that_does_not_land_never_passes(simulate: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five of six is not what the plan said."""
+    real = FakeFleet.kill
+    count = 0
+
+    def mostly(self: FakeFleet, instance: Instance) -> KillReceipt:
+        nonlocal count
+        count += 1
+        if count != 3:
+            return real(self, instance)
+        now = self.world.now_ns()
+        return KillReceipt(signal_ns=now, returned_ns=now, death_ns=-1, error_ns=0, refused_ns=-1, confirmed=False, exit_code=-1,
+                           detail="still running")
+
+    monkeypatch.setattr(FakeFleet, "kill", mostly)
+    result, _ = simulate("stateless")
+    assert result.verdict is not Verdict.PASS
+    assert "land" in result.reason or "confirm" in result.reason
+
+
+def test_too_little_time_is_inconclusive_and_says_what_is_missing(simulate: Simulate) -> None:
+    """299 exposures don't fit into ten seconds."""
+    result, _ = simulate("stateless", **{"chaos.at_most": "10s", "evidence.max_loss": "1%", "traffic.users": 10})
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "more exposures" in result.reason
+
+
+def test_judging_again_gives_the_same_bytes(simulate: Simulate) -> None:
+    """The result is a pure function of the folder."""
+    from chaoscheck.run import conclude
+
+    result, folder = simulate("memory")
+    before = folder.result_file.read_bytes()
+    again = conclude(folder)
+    assert again == result
+    assert folder.result_file.read_bytes() == before == encode_result(result)
+
+
+def test_same_seed_strikes_the_same(simulate: Simulate) -> None:
+    """In simulated time even the outcome repeats."""
+    kills = [[(kill.slot, kill.mode) for kill in simulate("stateless", seed=5)[0].kills] for _ in range(2)]
+    assert kills[0] == kills[1]
+    assert kills[0]
