@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+ANSWER = '{"user":"u","nickname":"%[url_param(v)]"}'
 _CONFIG = """
 global
   maxconn 4000
@@ -20,7 +21,7 @@ defaults
   timeout server 30s
 frontend static
   bind 127.0.0.1:{port}
-  http-request return status 200 content-type application/json hdr X-Chaoscheck-Instance web-0.1 lf-string '{{"user":"u","nickname":"%[url_param(v)]"}}'
+  http-request return status 200 content-type application/json hdr X-Chaoscheck-Instance web-0.1 lf-string '{answer}'
 """
 
 
@@ -34,7 +35,7 @@ def static_server(folder: Path) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     config = folder / "haproxy.cfg"
-    config.write_text(_CONFIG.format(port=port))
+    config.write_text(_CONFIG.format(port=port, answer=ANSWER))
     with subprocess.Popen([binary, "-db", "-f", str(config)], stderr=subprocess.DEVNULL) as process:
         try:
             _await_port(port)

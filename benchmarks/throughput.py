@@ -67,15 +67,16 @@ def worker(folder: Path, port: int, users: int, seconds: float) -> Measured:
         took = time.monotonic() - began
         if traffic.lost():
             raise SystemExit(f"the worker ended: {traffic.lost()}")
-        return Measured(rate=made / took, cpu_us=(_cpu_s(pid) - cpu_s) / max(made, 1) * 1e6, peak_mb=_peak_mb(pid))
+        cpu_us = (_cpu_s(pid) - cpu_s) / max(made, 1) * 1e6
+        return Measured(rate=made / took, cpu_us=cpu_us, peak_mb=_peak_mb(pid))
     finally:
         traffic.stop()
 
 
 def bare(port: int, users: int, seconds: float) -> Measured:
     """The same number of bare FastHttpUsers."""
-    ran = subprocess.run([sys.executable, "-m", "benchmarks.bare", f"http://127.0.0.1:{port}", str(users), str(seconds)],
-                         capture_output=True, text=True, timeout=60 + seconds, check=True)
+    command = [sys.executable, "-m", "benchmarks.bare", f"http://127.0.0.1:{port}", str(users), str(seconds)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60 + seconds, check=True)
     seen = json.loads(ran.stdout.splitlines()[-1])
     if seen["failures"]:
         raise SystemExit(f"bare locust had {seen['failures']} failures: nothing to compare with")

@@ -84,7 +84,7 @@ _BACKEND = """\
 backend {backend}
     balance roundrobin
     http-response set-var(txn.app) bool(true)
-    http-response add-header {instance_header} %s
+    http-response set-header {instance_header} %s
 """
 
 # Servers added at runtime can't be given a cookie value in HAProxy 2.6, but a dynamic one is a hash of the address, and

@@ -144,7 +144,7 @@ def _windows(strikes: list[Strike], last_ns: int) -> tuple[Strike, ...]:
     """Each ends two seconds after strength was restored (a sham: when it was over), or where the next one starts."""
     starts = [strike.start_ns for strike in strikes[1:]] + [last_ns]
     windowed = []
-    for strike, limit in zip(strikes, starts, strict=True):
+    for strike, limit in zip(strikes, starts, strict=False):
         over = strike.restored or (strike.ended if strike.sham else None)
         end_ns = over.t_ns + AFTER_RESTORED_NS if over is not None else limit
         windowed.append(replace(strike, end_ns=max(strike.start_ns, min(end_ns, limit))))

@@ -12,6 +12,7 @@ from rich.console import Console
 from chaoscheck import plugins
 from chaoscheck.checkers.evidence import kill_bound
 from chaoscheck.cli.live import view_for
+from chaoscheck.cli.progress import Aim
 from chaoscheck.cli.summary import print_summary
 from chaoscheck.cli.trying import show_exchange, show_probes
 from chaoscheck.engines.base import ENGINES
@@ -19,6 +20,7 @@ from chaoscheck.faults.base import Mode
 from chaoscheck.faults.schedule import planned_strikes
 from chaoscheck.model.verdict import Result
 from chaoscheck.phases.sizing import size
+from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan
 from chaoscheck.run import Options, choose_engine, conclude, run, shell_words
 from chaoscheck.store import RunFolder, encode_result, load
@@ -30,10 +32,15 @@ def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, v
              words: list[str]) -> int:
     """Run, show, summarise; the exit code."""
     talk = Console(stderr=True)
+    plugins.load()
+    validate(loaded)
     choose_engine(loaded)
     if not quiet:
         announce(loaded, talk)
-    with view_for(talk, quiet=quiet or as_json, verbose=verbose) as view:
+    sizing = size(loaded.plan)
+    aim = Aim(needed=sizing.needed, promises=tuple(loaded.plan.promises), strikes=sizing.kills + sizing.shams,
+              seconds=sizing.seconds)
+    with view_for(talk, quiet=quiet or as_json, verbose=verbose, aim=aim) as view:
         result, folder = run(loaded, Options(
             reports=reports, listeners=(view.on,), keep=keep, command=shell_words(["chaoscheck", *words]),
             say=lambda line: None if quiet else view.say(line)))
@@ -70,6 +77,8 @@ def announce(loaded: LoadedPlan, console: Console) -> None:
 
 def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:
     """The strikes that the seed fixes (not what comes of them), and the sizes."""
+    plugins.load()
+    validate(loaded)
     plan = loaded.plan
     strikes = planned_strikes(plan.seed, plan.instances, plan.chaos)
     if as_json:

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.events import Troubled
-from chaoscheck.model.verdict import Finding, Gate, KillRow, PromiseSummary, Result, Verdict
+from chaoscheck.model.verdict import ChainLink, Finding, Gate, KillRow, PromiseSummary, Result, Verdict
+from chaoscheck.reporting.chain import happened, is_request
 from chaoscheck.reporting.page import SYMBOL, worst_first
 from chaoscheck.reporting.text import one_line
 from chaoscheck.reporting.units import clock, count, millis, percent, plural
@@ -117,17 +118,22 @@ def _print_finding(console: Console, number: int, finding: Finding) -> None:
     for row in (title, _under(Text(one_line(finding.summary, 300))), _under(Text(f"{blame}, {clock(finding.at_ns)}"))):
         console.print(row, highlight=False)
     for link in finding.chain:
-        says = one_line(link.curl) if link.curl else f"{link.instance} {one_line(link.note, 120)}"
-        # One long line: a command that was broken at 80 columns can't be pasted.
-        console.print(Text(f"   {link.at_ns / 1e9:8.3f} s  {says}", style="" if link.curl else "red"), soft_wrap=True)
-        if link.curl:
-            answer = (
-                f"-> {link.status or 'no answer'} from {link.instance or 'nobody known'} {one_line(link.note, 120)}"
-            )
-            console.print(Padding(Text(answer.rstrip(), style="dim"), (0, 0, 0, 15)), highlight=False)
+        _print_link(console, link)
     if finding.fix:
         console.print(_under(Text.assemble(("fix: ", "bold"), one_line(finding.fix))), highlight=False)
     console.print()
+
+
+def _print_link(console: Console, link: ChainLink) -> None:
+    """A request and its answer, or what happened between two of them."""
+    sent = is_request(link)
+    line = f"   {link.at_ns / 1e9:8.3f} s  {one_line(link.curl if sent else happened(link))}"
+    # One long line: a command that was broken at 80 columns can't be pasted.
+    console.print(Text(line, style="" if sent else "red"), soft_wrap=True)
+    if sent:
+        answer = f"-> {link.status or 'no answer'} from {link.instance or 'nobody known'}"
+        note = f" ({one_line(link.note, 120)})" if link.note else ""
+        console.print(Padding(Text(answer + note, style="dim"), (0, 0, 0, 15)), highlight=False)
 
 
 def _under(text: Text) -> Padding:
@@ -190,7 +196,7 @@ def _kills(rows: tuple[KillRow, ...]) -> str:
     meant = [row for row in rows if row.mode != "sham"]
     landed = [row for row in meant if row.confirmed]
     back = sorted(row.recovery_ms for row in landed if row.recovery_ms >= 0)
-    strength = f", at full strength again after {millis(back[0])} to {millis(back[-1])}" if back else ""
+    strength = f", at full strength again within {millis(back[-1])}" if back else ""
     flying, failed = sum(row.in_flight for row in landed), sum(row.in_flight_failed for row in landed)
     slots, shams = plural(len({row.slot for row in landed}), "slot"), plural(len(rows) - len(meant), "sham")
     return (

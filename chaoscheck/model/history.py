@@ -128,4 +128,4 @@ def _check_header(line: str, where: str) -> None:
 
 def _unfinished(row: list[object]) -> Op:
     outcome = Outcome.DROPPED if row[4] == "see" else Outcome.UNKNOWN
-    return Op._make([*row[1:], -1, outcome.value, 0, "no end recorded", "", "", ""])  # type: ignore[arg-type]
+    return Op._make([*row[1:], -1, outcome.value, 0, "no end recorded", "", "", ""])

@@ -117,7 +117,7 @@ def _finish_elsewhere(stage: Stage, prober: Prober, visitor: Visitor, writer: In
         if requests < 2 or promise == stage.plan.login:
             continue
         value = prober.new_value(visitor)
-        done = prober.call(visitor, promise, "do", value, Split(writer, reader, requests))
+        done = prober.call(visitor, promise, "do", value, Split(writer, reader, requests), client=visitor.client.copy())
         if done.op.outcome in (Outcome.UNKNOWN, Outcome.DROPPED):
             continue
         ok = done.reached and done.op.outcome == Outcome.OK

@@ -9,10 +9,12 @@ from chaoscheck.engines.ready import wait_ready
 from chaoscheck.model import events
 from chaoscheck.model.places import Incarnation
 from chaoscheck.phases.stage import Stage
+from chaoscheck.steps.proof import prove
 
 
 def prepare(stage: Stage) -> None:
     """Start all that the plan names, and wait until each instance answers, by itself and through the balancer."""
+    _prove(stage)
     stage.fleet.prepare()
     slots = range(1, stage.plan.instances + 1)
     started = _start_all(stage, [Incarnation(slot=slot, life=1) for slot in slots])
@@ -23,6 +25,13 @@ def prepare(stage: Stage) -> None:
     stage.balancer.open(stage.fleet, stage.plan, started, stage.clock)
     for instance in started:
         stage.emit(events.InstanceReady, instance=instance.name, joined=True)
+
+
+def _prove(stage: Stage) -> None:
+    """One attempt, one delivery: shown of the controller's own transport before it may send any. Raises ProbeTrouble."""
+    simulated = isinstance(stage.fleet, Simulates)
+    deliveries = 1 if simulated else prove(stage.transport)
+    stage.emit(events.TransportProved, transport="simulated" if simulated else "controller", deliveries=deliveries)
 
 
 def record_start(stage: Stage, instance: Instance) -> None:

@@ -17,7 +17,7 @@ from chaoscheck.model.ops import Phase
 from chaoscheck.model.places import Address, Incarnation
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.steps.base import Transport
-from chaoscheck.traffic.base import Confirmed, Message, Tick, Topology, Traffic
+from chaoscheck.traffic.base import Confirmed, Hello, Message, Tick, Topology, Traffic
 
 POLL_S = 0.05
 
@@ -64,7 +64,7 @@ class Stage:
             return self.plan.target.public_url
         return f"http://{self.entry}" if self.entry else f"http://127.0.0.1:{self.plan.target.port}"
 
-    def emit(self, kind: type[events.Event], **data: object) -> None:
+    def emit(self, kind: type[events.Event], /, **data: object) -> None:
         """Record that this happened now."""
         self.record(kind(t_ns=self.clock.now_ns(), **data))
 
@@ -101,6 +101,7 @@ class Stage:
                             hint="a store is never a victim; look at its log, or give it more memory")
         for instance in self.instances.values():
             self._watch_instance(instance)
+        self.balancer.route()  # Raises when the balancer itself is gone.
 
     def pause(self, seconds: float) -> None:
         """Wait, listening and watching."""
@@ -152,6 +153,9 @@ class Stage:
         if isinstance(message, Confirmed):
             self.confirmed.append(message.promise)
             self.emit(events.FindingSeen, promise=message.promise, anomaly=message.anomaly, session=message.session, obj=message.obj)
+            return True
+        if isinstance(message, Hello):
+            self.emit(events.TransportProved, transport=f"worker {message.worker}", deliveries=message.deliveries)
             return True
         if not isinstance(message, Tick):
             return False

@@ -236,16 +236,19 @@ def _nice(value: float, factors: tuple[float, ...] = (1, 2, 5, 10)) -> float:
 def _rate(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
     users = [each.users / strips.seconds for each in strips.bins]
     total = [(each.users + each.others) / strips.seconds for each in strips.bins]
-    peak = _nice(max(total, default=0) or 1, _PEAKS)
+    # A burst is many times the users' rate: what matters is theirs, so the rest is cut off, and that is said.
+    most, theirs = max(total, default=0), max(users, default=0)
+    peak = _nice(min(most, 3 * theirs or most) or 1, _PEAKS)
+    cut = f"; probes and strikes reach {most:.0f}, cut off here" if most > peak else ""
     return Strip(
         top=top,
         title="requests",
-        unit="per second",
+        unit=f"per second{cut}",
         legend=(("users", "users"), ("others", "probes")),
         grid=_grid(top, peak) if any(total) else (),
         empty="" if any(total) else "no request was recorded",
         lines=(
-            Line(path=_area(total, strips, x, top, peak), kind="others"),
+            Line(path=_area([min(each, peak) for each in total], strips, x, top, peak), kind="others"),
             Line(path=_area(users, strips, x, top, peak), kind="users"),
         ),
     )

@@ -13,6 +13,7 @@ from chaoscheck.model.events import Event
 from chaoscheck.model.verdict import Result
 from chaoscheck.reporting import units
 from chaoscheck.reporting.base import REPORTERS
+from chaoscheck.reporting.chain import happened, is_request
 from chaoscheck.reporting.page import page
 from chaoscheck.reporting.text import visible
 
@@ -53,6 +54,7 @@ def _environment() -> Environment:
     )
     for measure in (units.clock, units.span, units.millis, units.between, units.percent, units.count, units.plural):
         made.filters[measure.__name__] = measure
+    made.globals |= {"is_request": is_request, "happened": happened}
     made.globals["style"] = Markup((Path(__file__).parent / "assets" / "report.css").read_text(encoding="utf-8"))
     return made
 

@@ -12,8 +12,9 @@ from typing import ClassVar
 from xml.etree import ElementTree as ET
 
 from chaoscheck.model.events import Event
-from chaoscheck.model.verdict import Finding, Gate, Result, Verdict
+from chaoscheck.model.verdict import Gate, Result, Verdict
 from chaoscheck.reporting.base import REPORTERS
+from chaoscheck.reporting.chain import finding_lines
 from chaoscheck.reporting.text import one_line, visible
 
 _TAG = {Verdict.FAIL: "failure", Verdict.INCONCLUSIVE: "failure", Verdict.INVALID: "error"}
@@ -109,19 +110,3 @@ def _text(gate: Gate, result: Result) -> str:
         if gate.group == "promises" and finding.promise == gate.name.split(":")[0].split(" ")[0]:
             lines += ["", *finding_lines(finding)]
     return "\n".join([*lines, "", f"again: {result.command}", f"seed: {result.seed}  run: {result.run}"])
-
-
-def finding_lines(finding: Finding) -> list[str]:
-    """A finding as plain text, its chain of requests included."""
-    blame = f" {finding.wording} strike #{finding.strike} of {finding.victim}" if finding.strike >= 0 else ""
-    lines = [
-        f"{finding.anomaly} {finding.promise}: {one_line(finding.summary)}",
-        f"  cause: {finding.cause.value}{blame}",
-    ]
-    for link in finding.chain:
-        what = link.curl or link.note
-        lines.append(f"  {link.at_ns / 1e9:9.3f} s  {one_line(what)}")
-        if link.curl:
-            answer = f"-> {link.status or 'no answer'} from {link.instance or 'nobody'} {one_line(link.note, 200)}"
-            lines.append(f"{'':15}{answer}")
-    return [*lines, f"  fix: {one_line(finding.fix)}"]

@@ -9,13 +9,16 @@ from pathlib import Path
 from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.events import Event, InstanceDied, Interrupted, StoreDied, TrafficSeen, Troubled, WorkerLost
 from chaoscheck.model.history import Row
+from chaoscheck.model.ops import Outcome
 from chaoscheck.model.verdict import Finding, Gate, MatrixCell, Result, Verdict
 from chaoscheck.reporting.figure import Figure, caption, figure
 from chaoscheck.reporting.lanes import lanes
 from chaoscheck.reporting.timeline import Strips, strips
 from chaoscheck.reporting.units import clock, millis
+from chaoscheck.steps.mask import Masker
 from chaoscheck.store import RunFolder
 
+ASKED = ("promises", "budget", "recovery", "coverage", "assumptions")
 WHOLE = 40
 """So many findings are shown with their chains, the others as rows of a table: the page has to stay small."""
 
@@ -77,9 +80,6 @@ def page(result: Result, events: list[Event], folder: Path) -> Page:
     drawn = lanes(events)
     seen, damage = _strips(run, drawn.start_ns, drawn.end_ns)
     findings = tuple(enumerate(worst_first(result.findings), start=1))
-    groups: dict[str, list[Gate]] = {}
-    for gate in result.gates:
-        groups.setdefault(gate.group, []).append(gate)
     answered = sum(result.instances_share.values())
     return Page(
         result=result,
@@ -88,17 +88,28 @@ def page(result: Result, events: list[Event], folder: Path) -> Page:
         findings=findings,
         whole=WHOLE,
         strips=seen,
-        groups=tuple((name, tuple(gates)) for name, gates in groups.items()),
+        groups=grouped(result.gates),
         damage=damage,
         figure=figure(drawn, seen, findings[:WHOLE]),
         caption=caption(drawn),
         grids=tuple(_grids(result.matrix)),
-        outcomes=tuple(sorted({outcome for counts in seen.lanes.values() for outcome in counts})),
+        outcomes=tuple(name.value for name in Outcome if any(name in counts for counts in seen.lanes.values())),
         incidents=tuple(_incidents(events)),
         facts=tuple(_facts(result, events)),
         shares=tuple((name, number, number / answered) for name, number in result.instances_share.items() if answered),
-        plan=_plan_text(folder),
+        plan=_plan_text(run),
     )
+
+
+def grouped(gates: Iterable[Gate]) -> tuple[tuple[str, tuple[Gate, ...]], ...]:
+    """Gates by group: the group with the worst verdict first, then in the order in which readers ask for them; in each
+    the worst gate first."""
+    groups: dict[str, list[Gate]] = {}
+    for gate in sorted(gates, key=lambda gate: -gate.verdict.rank):
+        groups.setdefault(gate.group, []).append(gate)
+    places = {name: place for place, name in enumerate(ASKED)}
+    names = sorted(groups, key=lambda name: (-groups[name][0].verdict.rank, places.get(name, len(ASKED)), name))
+    return tuple((name, tuple(groups[name])) for name in names)
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
@@ -158,8 +169,10 @@ def _facts(result: Result, events: list[Event]) -> Iterable[tuple[str, str]]:
     yield from result.environment.items()
 
 
-def _plan_text(folder: Path) -> str:
+def _plan_text(run: RunFolder) -> str:
+    """The plan as run; a page is passed around more freely than a run's folder, so its secrets are masked."""
     try:
-        return (folder / "plan.yaml").read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        return f"# the plan can't be read: {error}"
+        loaded = run.plan()
+    except HistoryDamaged as error:
+        return f"# {error}"
+    return Masker([*loaded.plan.secrets, loaded.plan.accounts.password]).text(loaded.text)

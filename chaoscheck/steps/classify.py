@@ -57,7 +57,7 @@ def _tellable(seen: Seen) -> bool:
 
 
 def _absent_by_default(seen: Seen) -> bool:
-    return not seen.gone_said and (seen.status in _ABSENT or seen.to_login)
+    return not seen.gone_said and (seen.status in _ABSENT or (seen.to_login and 300 <= seen.status < 400))
 
 
 OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN

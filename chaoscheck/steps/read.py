@@ -103,7 +103,7 @@ class Expectation:
         said = expect.statuses if expect is not None else ()
         self._says_status = bool(said)
         self.statuses = frozenset(said) or statuses
-        self._text = Template(expect.text, lenient=True) if expect and expect.text is not None else None
+        self._text = _Text(expect.text) if expect and expect.text is not None else None
         self._match = _Pattern(expect.match) if expect and expect.match is not None else None
         self._value = Template(expect.value, lenient=True) if expect and expect.value is not None else None
         self._headers = tuple((key, _Pattern(text)) for key, text in (expect.header if expect else {}).items())
@@ -117,14 +117,14 @@ class Expectation:
         return page.answer.status in self.statuses and (self.expect is None or not self.unmet(page, names, value))
 
     def unmet(self, page: Page, names: Mapping[str, str], value: str | None) -> str:
-        """What doesn't hold first, in words; "" when all does."""
+        """What doesn't hold first, in the plan's words (so that equal reasons read equal); "" when all does."""
         answer = page.answer
         if answer.status not in self.statuses:
             return f"status {answer.status}, expected {_codes(self.statuses)}"
-        if self._value is not None and value != (wanted := self._value.fill(names)):
-            return f"read {_shown(value)}, expected {_shown(wanted)}"
-        if self._text is not None and (wanted := self._text.fill(names)) not in page.text:
-            return f"no text {_shown(wanted)}"
+        if self._value is not None and value != self._value.fill(names):
+            return f"read {_shown(value)}, expected {_shown(self._value.text)}"
+        if self._text is not None and not self._text.found(page.text, names):
+            return f"no text {_shown(self._text.text)}"
         if self._match is not None and not self._match.found(page.text, names):
             return f"no match of {_shown(self._match.text)}"
         for key, pattern in self._headers:
@@ -133,8 +133,34 @@ class Expectation:
         return ""
 
 
+class _Text:
+    """A text to be found. A name at its edge is a whole word: `user-1` isn't there because `user-12` is."""
+
+    __slots__ = ("_template", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._template = Template(text, lenient=True)
+
+    def found(self, text: str, names: Mapping[str, str]) -> bool:
+        """Never true of a name that stands for nothing: an empty text is found everywhere."""
+        template = self._template
+        if not template.is_set(names):
+            return False
+        wanted = template.fill(names)
+        at = text.find(wanted)
+        while at >= 0:
+            end = at + len(wanted)
+            if not (template.begins and _is_word(text[at - 1 : at])) and not (
+                template.ends and _is_word(text[end : end + 1])
+            ):
+                return True
+            at = text.find(wanted, at + 1)
+        return False
+
+
 class _Pattern:
-    """A regular expression in which names stand for themselves."""
+    """A regular expression in which names stand for themselves, as whole words where they stand at its edge."""
 
     __slots__ = ("_fixed", "_template", "text")
 
@@ -144,8 +170,11 @@ class _Pattern:
         self._fixed = _compiled(text if self._template.literal is None else self._template.literal)
 
     def found(self, text: str, names: Mapping[str, str]) -> bool:
-        pattern = self._fixed if self._template.literal is not None else re.compile(self._template.fill(names))
-        return pattern.search(text) is not None
+        template = self._template
+        if template.literal is not None:
+            return self._fixed.search(text) is not None
+        edges = (r"(?<!\w)" if template.begins else "", r"(?!\w)" if template.ends else "")
+        return template.is_set(names) and re.search(template.fill(names).join(edges), text) is not None
 
 
 def meets(expect: Expect | None, answer: Answer, names: Mapping[str, str], value: str | None) -> bool:
@@ -269,6 +298,10 @@ def _compiled(text: str) -> re.Pattern[str]:
 def _clean(item: Any) -> str:
     text = item if isinstance(item, str) else json.dumps(item, separators=(",", ":"))
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
 
 
 def _codes(statuses: frozenset[int]) -> str:

@@ -42,7 +42,7 @@ from chaoscheck.traffic.volley import Aim
 
 TICK_S = 0.5
 FLUSH_S = 0.1
-READ_BACK_S = 1.2
+READ_BACK_S = 1.5
 """Sessions that a death exposed come back within so long after it was told."""
 READERS = 12
 """Final reads under way at a time."""
@@ -175,7 +175,7 @@ class Crew:
         exposed = [session for session in self.sessions.values() if session.exposed()]
         now_ns = self.clock.now_ns()
         for place, session in enumerate(exposed, start=1):
-            session.hurry(now_ns + int(READ_BACK_S * NS * place / len(exposed)))
+            session.read_back(now_ns + int(READ_BACK_S * NS * place / len(exposed)))
 
     # Seats.
 
@@ -265,7 +265,7 @@ class Crew:
         return [(BALANCER, self._router(lambda: 0.0))]
 
     def read_all(self, session: Session) -> None:
-        read_all(self, session, self._count_final)
+        read_all(self, session, self._count_final, pause_s=self.pause_s if self.loading else 0.0)
 
     def _count_final(self, promise: str, answered: bool) -> None:
         self._due[promise] += 1

@@ -72,12 +72,13 @@ class Doubts:
                                       session=session.id, obj=read.obj))
 
 
-def read_all(stage: Wide, session: Session, count: Callable[[str, bool], None]) -> None:
+def read_all(stage: Wide, session: Session, count: Callable[[str, bool], None], *, pause_s: float) -> None:
     """Read every object of the session through every instance, with copies of its jar; `count` is told of each."""
     for hand in session.hands:
         for obj in hand.certain():
             for name in [name for name, _ in stage.routes()]:
                 _read_through(stage, session, hand.promise, obj, name, count)
+                wait_s(stage.clock, pause_s)
 
 
 def _read_through(stage: Wide, session: Session, promise: str, obj: str, name: str,

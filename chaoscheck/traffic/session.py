@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Protocol
 
 from chaoscheck.checkers.base import PromiseChecker
@@ -14,8 +15,10 @@ from chaoscheck.steps.calls import Call, Done, Router
 from chaoscheck.steps.client import Client
 from chaoscheck.traffic.arrivals import around_ns, exponential_ns
 
-EARLY_S = 0.3
-"""A session whose objects are still unread after a death comes back so soon."""
+AGAIN_S = 0.3
+"""A session that has more to read back after a death does so after about this time."""
+READ_BACK = 8
+"""Objects of a promise that it reads back at a time."""
 
 
 class Stage(Protocol):
@@ -23,6 +26,7 @@ class Stage(Protocol):
 
     clock: Clock
     checkers: Mapping[str, PromiseChecker]
+    dead: set[str]
     loading: bool
     turn_s: float
     pause_s: float
@@ -52,8 +56,8 @@ class Stage(Protocol):
 class Session:
     """One client with one jar, its stream of numbers and its schedule. Only one task at a time acts for it."""
 
-    __slots__ = ("_due_ns", "_free_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands", "id", "lane",
-                 "login", "next_ns", "parting", "prefix", "router", "until_ns")
+    __slots__ = ("_coming", "_due_ns", "_free_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands",
+                 "id", "lane", "login", "next_ns", "parting", "prefix", "router", "until_ns")
 
     def __init__(self, stage: Stage, client: Client, kinds: Iterable[tuple[str, Kind]], *, run: str, router: Router,
                  rng: random.Random, lane: Lane, login: str | None, begin_ns: int) -> None:
@@ -61,6 +65,7 @@ class Session:
         self._rng = rng
         self._seq = 0
         self._values = 0
+        self._coming = False
         self._due_ns = begin_ns
         self._free_ns = begin_ns
         self.id = client.session
@@ -112,7 +117,8 @@ class Session:
         try:
             self._due_ns = self.next_ns
             order = self._rng.sample(self.hands, len(self.hands))
-            order.sort(key=lambda hand: not hand.exposed())
+            if self._stage.dead:
+                order.sort(key=lambda hand: not hand.exposed())
             for hand in order:
                 if self.alive():
                     hand.kind.turn(hand)
@@ -133,18 +139,17 @@ class Session:
         finally:
             self.busy = False
 
-    def hurry(self, at_ns: int) -> None:
-        """Take the next turn at that time already, because a death exposed what this session holds."""
-        if at_ns >= self.next_ns or self.busy:
-            return
-        self.next_ns = at_ns
-        self._stage.spawn(self._early)
+    def read_back(self, at_ns: int) -> None:
+        """Read at that time, between two turns, what a death exposed; again soon after, while there is more."""
+        if not self._coming:
+            self._coming = True
+            self._stage.spawn(partial(self._come, at_ns))
 
     def alive(self) -> bool:
         return self._stage.loading or self.parting
 
     def exposed(self) -> bool:
-        return any(hand.exposed() for hand in self.hands)
+        return bool(self._stage.dead) and any(hand.exposed() for hand in self.hands)
 
     # Operations.
 
@@ -198,26 +203,47 @@ class Session:
         """Wait for the next turn; False when the load ended before it."""
         clock = self._stage.clock
         while True:
-            at_ns = self.next_ns
-            clock.wait_until_ns(at_ns)
-            while self.busy:
-                clock.wait_until_ns(clock.now_ns() + NS // 100)
+            clock.wait_until_ns(self.next_ns)
+            self._await_others()
             if not self._stage.loading:
                 return False
             if self.next_ns <= clock.now_ns():
                 return True
 
-    def _early(self) -> None:
-        at_ns = self.next_ns
-        self._stage.clock.wait_until_ns(at_ns)
-        if not self.busy and self.next_ns == at_ns and self._stage.loading:
-            self.turn()
+    def _await_others(self) -> None:
+        """Wait until no other task acts for this session."""
+        clock = self._stage.clock
+        while self.busy:
+            clock.wait_until_ns(clock.now_ns() + NS // 100)
 
     def _schedule(self) -> None:
         self.next_ns += around_ns(self._rng.random(), self._stage.turn_s)
         if self.exposed():
-            soon = self._stage.clock.now_ns() + around_ns(self._rng.random(), EARLY_S)
-            self.next_ns = min(self.next_ns, soon)
+            self.read_back(self._stage.clock.now_ns() + around_ns(self._rng.random(), AGAIN_S))
+
+    def _come(self, at_ns: int) -> None:
+        clock = self._stage.clock
+        while True:
+            clock.wait_until_ns(at_ns)
+            self._await_others()
+            if not self._stage.loading or not self.exposed():
+                break
+            self._read_exposed(at_ns)
+            at_ns = clock.now_ns() + around_ns(self._rng.random(), AGAIN_S)
+        self._coming = False
+
+    def _read_exposed(self, at_ns: int) -> None:
+        """Only reads, so that a death adds as little load as it can while an instance is missing."""
+        self.busy = True
+        try:
+            self._due_ns = at_ns
+            for hand in self.hands:
+                for obj in hand.exposed()[:READ_BACK]:
+                    if self.alive():
+                        # A user who finds himself logged out logs in again: that is what the kind's own turn does.
+                        hand.kind.turn(hand) if hand.promise == self.login else hand.see(obj, "")
+        finally:
+            self.busy = False
 
 
 class SessionHand:

@@ -27,7 +27,8 @@ def plan_of(kind: str, **balancer: str) -> Plan:
 
 
 class Service:
-    """Answers every request; `/hang-up` it reads and closes, `/reset` it reads and resets, `/own-503` gets a 503."""
+    """Answers every request; `/hang-up` it reads and closes, `/reset` it reads and resets, `/own-503` gets a 503;
+    `/upgrade` turns the connection into an echo."""
 
     def __init__(self) -> None:
         self.delivered: list[str] = []
@@ -61,10 +62,18 @@ class Service:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
                 if path.startswith(("/hang-up", "/reset")):
                     break
+                if path.startswith("/upgrade"):
+                    _echo(client)
                 client.sendall(_HEAD % (503 if path.startswith("/own-503") else 200))
         except OSError:
             pass
         client.close()
+
+
+def _echo(client: socket.socket) -> None:
+    client.sendall(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+    while chunk := client.recv(65536):
+        client.sendall(chunk)
 
 
 def _end(end: socket.socket) -> None:

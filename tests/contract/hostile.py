@@ -41,6 +41,7 @@ ANSWERS: dict[str, bytes] = {
     "/ok": _fine(b"hello", "X-One: 1"),
     "/empty": _fine(b""),
     "/chunked": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n",
+    "/trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nSet-Cookie: x=1\r\n\r\n",
     "/head": b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
     "/204": b"HTTP/1.1 204 No Content\r\n\r\n",
     "/304": b"HTTP/1.1 304 Not Modified\r\nETag: x\r\n\r\n",

@@ -17,7 +17,7 @@ import chaoscheck.balancers.external
 import chaoscheck.balancers.haproxy
 from chaoscheck.balancers.base import BALANCERS, Balancer
 from chaoscheck.engines.base import Instance
-from chaoscheck.errors import EnvironmentTrouble, PlanError
+from chaoscheck.errors import EnvironmentTrouble, NotReady, PlanError
 from chaoscheck.model.clock import MonotonicClock
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address
@@ -257,3 +257,44 @@ def test_haproxy_ended_by_itself_is_trouble_with_its_log(front, fleet):
     for call in (balancer.route, lambda: balancer.join(fleet.birth(0, 1), instances[0]), lambda: list(balancer.log())):
         with pytest.raises(EnvironmentTrouble, match="HAProxy ended by itself"):
             call()
+
+
+@needs_haproxy
+def test_haproxy_instance_that_never_answers_open_ends_in_time_and_names_it(front, fleet, monkeypatch):
+    """The wait has a limit, and its error says who is missing and what was seen last."""
+    monkeypatch.setattr(chaoscheck.balancers.haproxy, "_OPENS_WITHIN_S", 0.3)
+    birth = fleet.birth
+
+    def stillborn(slot: int, life: int = 0) -> Instance:
+        instance = birth(slot, life)
+        if slot == 1:
+            fleet.death(instance)
+        return instance
+
+    monkeypatch.setattr(fleet, "birth", stillborn)
+    with pytest.raises(NotReady, match=r"no answer from web-1\.0 within 0\.3 s; last seen: HTTP 200 from web-"):
+        front("haproxy", 2)
+
+
+@needs_haproxy
+def test_haproxy_that_does_not_start_is_trouble_with_its_own_words(front, monkeypatch):
+    """A configuration or a port that it can't use ends the run at once, with HAProxy's reason."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ports = (taken.getsockname()[1],) * 2
+        monkeypatch.setattr(chaoscheck.balancers.haproxy, "_free_ports", lambda: ports)
+        with pytest.raises(EnvironmentTrouble) as trouble:
+            front("haproxy", 1)
+    assert "in use" in trouble.value.details.lower()
+
+
+@needs_haproxy
+def test_haproxy_upgraded_connection_is_passed_through_both_ways(front, fleet):
+    """A websocket's bytes go to one instance and back, and that instance is named."""
+    balancer, _ = front("haproxy")
+    with socket.create_connection(entry_of(balancer), timeout=3) as client:
+        client.sendall(b"GET /upgrade HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+        head = client.recv(65536)
+        assert head.startswith(b"HTTP/1.1 101") and b"x-chaoscheck-instance: web-" in head.lower()
+        for _ in range(2):
+            client.sendall(b"ping")
+            assert client.recv(65536) == b"ping"

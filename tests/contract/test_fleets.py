@@ -209,6 +209,20 @@ def test_execute_reports_code_and_output(tiny: Bench) -> None:
     assert (code, printed.strip()) == (7, "web-1.1")
 
 
+def test_execute_of_what_never_ends_comes_back_at_its_limit(
+    engine: str, tiny: Bench, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A ready command that hangs can't hang the run."""
+    limits = {"docker": "chaoscheck.engines.docker.containers.EXEC_S",
+              "process": "chaoscheck.engines.process.fleet.LIMIT_S"}
+    instance = tiny.start(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(limits[engine], 0.5)
+        code, printed = tiny.inside.execute(instance, ["sleep", "30"])
+    assert code != 0
+    assert "0.5" in printed
+
+
 def test_sweep_spares_a_living_run_and_ends_that_of_a_killed_owner(engine: str, tiny: Bench, tmp_path: Path) -> None:
     """Only what provably has no owner any more is removed."""
     alive = tiny.start(1)

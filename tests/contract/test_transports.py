@@ -53,6 +53,7 @@ def seen(answer: Answer) -> tuple[int, bytes, Trouble, bool]:
         ("/ok?q=a%20b", "GET", 200, b"hello"),
         ("/empty", "GET", 200, b""),
         ("/chunked", "GET", 200, b"hello world"),
+        ("/trailers", "GET", 200, b"hello"),
         ("/head", "HEAD", 200, b""),
         ("/204", "DELETE", 204, b""),
         ("/304", "GET", 304, b""),
@@ -153,6 +154,11 @@ def test_headers_repeated_are_all_kept(transport: Transport, server: Hostile) ->
     """Each Set-Cookie is a header of its own, whatever its case."""
     answer = transport.send(server.address, wire("/cookies"))
     assert answer.header_all("Set-Cookie") == ["a=1", "b=2; Path=/", "c=3"]
+
+
+def test_trailers_are_no_headers(transport: Transport, server: Hostile) -> None:
+    """What comes after a chunked body sets no cookie, here or there."""
+    assert [name for name, _ in transport.send(server.address, wire("/trailers")).headers] == ["Transfer-Encoding"]
 
 
 def test_request_is_sent_as_it_was_made(transport: Transport, server: Hostile) -> None:

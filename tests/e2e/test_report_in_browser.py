@@ -21,9 +21,9 @@ from chaoscheck.reporting.html import html
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-default-apps", "--enable-logging=stderr",
-)  # fmt: skip
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--enable-logging=stderr"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-default-apps"),
+)
 CANARY = "canary.invalid"
 BAIT = (
     f'<img src="http://{CANARY}/img"><script src="http://{CANARY}/js"></script>'
@@ -130,11 +130,9 @@ def test_report_does_not_scroll_sideways(browser: str, tmp_path: Path, width: in
     """The page itself fits a phone: only figures and wide tables scroll, in boxes of their own."""
     inner = re.sub(r"<meta http-equiv=[^>]*>", "", report(tmp_path).read_text(encoding="utf-8"))
     outer = tmp_path / "outer.html"
-    outer.write_text(
-        f'<meta charset="utf-8"><iframe style="width:{width}px;height:900px;border:0" srcdoc="{markup.escape(inner)}" onload="'
-        'document.body.dataset.wide = this.contentDocument.documentElement.scrollWidth"></iframe>',
-        encoding="utf-8",
-    )
+    frame = f'<iframe style="width:{width}px;height:900px;border:0" srcdoc="{markup.escape(inner)}" onload="'
+    measure = 'document.body.dataset.wide = this.contentDocument.documentElement.scrollWidth"></iframe>'
+    outer.write_text('<meta charset="utf-8">' + frame + measure, encoding="utf-8")
     shown, _ = dom(browser, outer, tmp_path / "profile")
     found = re.search(r'data-wide="(\d+)"', shown)
     assert found is not None and int(found[1]) <= width

@@ -254,7 +254,14 @@ def _lost(promise: str, kind: str, kill: Strike, count: int, cause: Cause = Caus
             curl="curl -X POST http://127.0.0.1:41080/login -H 'Content-Type: application/json' "
             '-H \'X-Chaoscheck-Request: w1-12-0\' --data \'{"user": "user-12", "password": "***"}\'',
         ),
-        ChainLink(at_ns=kill.death_ns, instance=kill.victim, status=0, outcome="", note="killed (SIGKILL)", curl=""),
+        ChainLink(
+            at_ns=kill.death_ns,
+            instance=kill.victim,
+            status=0,
+            outcome="",
+            note=f"{kill.victim} killed (strike {kill.index})",
+            curl=f"# kill -9 {kill.victim}",
+        ),
         ChainLink(
             at_ns=kill.death_ns + 31 * MS,
             instance="web-1.1",

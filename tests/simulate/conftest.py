@@ -32,7 +32,7 @@ promises:
     see:  {get: "/reviews?q=$value", as: guest, expect: $value}
 budget: {slo: 99.9% over 30d, deaths: 200/month, spend: 10%}
 evidence: {max_loss: 10%}
-chaos: {baseline: 2s, settle: 0.5s}
+chaos: {baseline: 2s, settle: 0.5s, at_most: 40s}
 """
 
 Simulate = Callable[..., tuple[Result, RunFolder]]

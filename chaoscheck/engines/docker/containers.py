@@ -7,6 +7,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +16,13 @@ from docker.errors import APIError, NotFound
 from chaoscheck.engines.docker.api import gone_is_fine, talking
 from chaoscheck.engines.docker.labels import labels_of, only
 from chaoscheck.engines.docker.network import Network
+from chaoscheck.engines.docker.together import begin
 from chaoscheck.engines.owner import Owner
 from chaoscheck.engines.ports import HOST, Ports
 from chaoscheck.errors import EnvironmentTrouble, PortTaken
 from chaoscheck.model.places import Address
 
+EXEC_S = 10.0
 _PORT_TRIES = 5
 _AT_ONCE = 8
 _LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "2"}}
@@ -80,12 +83,12 @@ class Containers:
     def start(self, wanted: Wanted) -> Box:
         """Start it, on other host ports if someone took the first. Raises an EnvironmentTrouble."""
         for attempt in range(_PORT_TRIES):
-            if self._closed:
-                raise EnvironmentTrouble(f"{wanted.name} was asked for after the fleet was closed")
+            self._refuse_if_closed(wanted.name)
             ports = {port: self._ports.take() for port in wanted.ports}
             inner, networking = self.network.endpoint(*wanted.aliases)
             made = self._create(wanted, ports, networking)
             try:
+                self._refuse_if_closed(wanted.name, made)
                 with talking(f"start {wanted.name}"):
                     self._put(made, wanted.files)
                     self.client.start(made)
@@ -115,7 +118,7 @@ class Containers:
                 return ""
 
     def execute(self, id_: str, words: Sequence[str]) -> tuple[int, str]:
-        """Run a command in it: exit code and output; 128 where it doesn't run any more."""
+        """Run a command in it: exit code and output; 128 where it doesn't run any more, 124 at the limit."""
         with talking(f"run {words[0]} in {id_[:12]}"):
             try:
                 made = self.client.exec_create(id_, list(words))
@@ -123,8 +126,13 @@ class Containers:
                 if error.status_code not in (404, 409):
                     raise
                 return 128, "the container is not running"
-            printed = bytes(self.client.exec_start(made)).decode("utf-8", "replace")
-            return int(self.client.exec_inspect(made)["ExitCode"]), printed
+            # The SDK reads a command's output without any limit, so a thread does, and may be left behind.
+            reading = begin(lambda: bytes(self.client.exec_start(made)), f"exec {words[0]}")
+            try:
+                printed = reading.result(EXEC_S).decode("utf-8", "replace")
+            except FutureTimeout:
+                return 124, f"did not end within {EXEC_S:g} s"
+            return int(self.client.exec_inspect(made)["ExitCode"] or 0), printed
 
     def remove(self, id_: str) -> None:
         """Remove it with its anonymous volumes, running or not."""
@@ -137,7 +145,15 @@ class Containers:
         try:
             return remove_all(self.client, self.run)
         finally:
+            self.client.close()
             self._ports.close()
+
+    def _refuse_if_closed(self, name: str, made: str = "") -> None:
+        """Also right after it was made: closing may have listed what there is just before."""
+        if self._closed:
+            if made:
+                self.remove(made)
+            raise EnvironmentTrouble(f"{name} was asked for after the fleet was closed")
 
     def _create(self, wanted: Wanted, ports: Mapping[int, int], networking: Any) -> str:
         with talking(f"make {wanted.name}"):

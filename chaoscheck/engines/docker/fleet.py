@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from chaoscheck.engines.docker.listening import listens
 from chaoscheck.engines.docker.setup import run_setup
 from chaoscheck.engines.docker.stores import Stores
 from chaoscheck.engines.docker.times import measure
+from chaoscheck.engines.docker.together import together
 from chaoscheck.engines.owner import Owner
 from chaoscheck.engines.refusal import RefusalWatch
 from chaoscheck.errors import PlanError
@@ -145,11 +146,9 @@ class DockerFleet:
         sources = {"target": (target.image, target.build, target.dockerfile)}
         sources |= {f"store {name}": (store.image, store.build, store.dockerfile)
                     for name, store in self._plan.stores.items()}
-        with ThreadPoolExecutor(max_workers=4) as pool:
-            getting = {what: pool.submit(self._images.get, what, image=image or "", build=self._folder(build),
-                                         dockerfile=dockerfile)
-                       for what, (image, build, dockerfile) in sources.items()}
-            return {what: got.result() for what, got in getting.items()}
+        return together({what: partial(self._images.get, what, image=image or "", build=self._folder(build),
+                                       dockerfile=dockerfile)
+                         for what, (image, build, dockerfile) in sources.items()})
 
     def _folder(self, build: str | None) -> Path | None:
         return None if build is None else (self._site.plan.folder / build).resolve()

@@ -38,6 +38,8 @@ class Images:
         found = self._local(image)
         if found:
             return found
+        if build is not None and self._local(_tag(build, dockerfile)):
+            return self._build(what, build, dockerfile)  # as an earlier run had to: no need to ask the registry again
         refusal = self._pull(image)
         found = self._local(image)
         if found:
@@ -82,7 +84,13 @@ class Images:
                 return _follow(what, stream, last)
             except APIError as error:
                 raise BuildFailed(f"{what}: the image in {folder} can't be built: {error.explanation}",
-                                  hint=f"try `docker build {folder}`", details="\n".join(last)) from None
+                                  hint=_hint(str(error.explanation)), details="\n".join(last)) from None
+            except OSError as error:
+                if type(error) is not OSError:
+                    raise
+                # The SDK's own, while it packs the folder.
+                raise BuildFailed(f"{what}: the folder {folder} can't be packed: {error}",
+                                  hint="name what the image doesn't need in .dockerignore") from None
 
 
 class _Pull(threading.Thread):
@@ -120,11 +128,17 @@ def _follow(what: str, stream: Iterator[dict[str, Any]], last: deque[str]) -> st
         last.extend(text for text in str(line.get("stream", "")).splitlines() if text.strip())
         image = str((line.get("aux") or {}).get("ID", "")) or image
         if "error" in line:
-            raise BuildFailed(f"{what}: the image didn't build: {str(line['error']).strip()}",
-                              hint="its last lines are below", details="\n".join(last))
+            said = str(line["error"]).strip()
+            raise BuildFailed(f"{what}: the image didn't build: {said}", hint=_hint(said), details="\n".join(last))
     if not image:
         raise BuildFailed(f"{what}: the build ended without an image", details="\n".join(last))
     return image
+
+
+def _hint(said: str) -> str:
+    if "buildkit" in said.lower() or "unknown flag: mount" in said.lower():
+        return "it needs BuildKit: build it with `docker build -t NAME`, and write image: NAME instead of build"
+    return "its last lines say why; `docker build` of that folder shows all of them"
 
 
 def _tag(folder: Path, dockerfile: str) -> str:

@@ -7,6 +7,7 @@ import select
 import socket
 
 from chaoscheck.model.places import Address
+from chaoscheck.steps.base import Answer, Trouble
 
 _DIAL_S = 0.5
 _LINGER_S = 0.15
@@ -23,15 +24,16 @@ def listens(inner: Address, published: Address | None) -> bool:
         return published is not None and _stays_open(published)
 
 
-def answers(inner: Address, published: Address | None, path: str, timeout_s: float) -> tuple[int, bytes]:
-    """(status, body) of a GET there, or (0, what went wrong); by the published address where there is one."""
-    connection = http.client.HTTPConnection(*(published or inner), timeout=timeout_s)
+def get(address: Address, path: str, timeout_s: float) -> Answer:
+    """What a GET there gets; the body, cut at 64 kB, tells what went wrong where the status is 0."""
+    connection = http.client.HTTPConnection(*address, timeout=timeout_s)
     try:
         connection.request("GET", path, headers={"Connection": "close"})
         answer = connection.getresponse()
-        return answer.status, answer.read(64_000)
+        return Answer(answer.status, tuple(answer.getheaders()), answer.read(64_000), Trouble.NONE, True, 0, 0)
     except (OSError, http.client.HTTPException) as error:
-        return 0, (str(error) or type(error).__name__).encode()
+        why = (str(error) or type(error).__name__).encode()
+        return Answer(0, (), why, Trouble.CLOSED, True, 0, 0)
     finally:
         connection.close()
 

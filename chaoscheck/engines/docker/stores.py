@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from chaoscheck.engines.docker.containers import Box, Containers, Wanted
 from chaoscheck.engines.docker.images import Images
-from chaoscheck.engines.docker.listening import answers, listens
+from chaoscheck.engines.docker.listening import get, listens
+from chaoscheck.engines.docker.together import together
+from chaoscheck.engines.ready import PROBE_S, meets
 from chaoscheck.errors import NotReady, PlanError, StoreDied
 from chaoscheck.model.places import Address
 from chaoscheck.plan.plan import LoadedPlan, Ready, Store
@@ -40,13 +41,9 @@ class Stores:
     def start(self, images: Images, ids: Mapping[str, str]) -> None:
         """Start all of them and wait until each is ready. Raises NotReady, StoreDied, PlanError."""
         stores = self._plan.plan.stores
-        if not stores:
-            return
-        with ThreadPoolExecutor(max_workers=len(stores)) as pool:
-            starting = {name: pool.submit(self._start, name, store, ids[name], images.exposed(ids[name]))
-                        for name, store in stores.items()}
-            for name, running in starting.items():
-                self._running[name] = running.result()
+        exposed = {name: images.exposed(ids[name]) for name in stores}
+        self._running = together({name: partial(self._start, name, store, ids[name], exposed[name])
+                                  for name, store in stores.items()})
 
     def dead(self) -> dict[str, str]:
         """Stores that ended or restarted since they were ready -> what is known of it."""
@@ -96,14 +93,11 @@ class Stores:
 
 def _answer_seen(box: Box, check: Ready, ports: tuple[int, ...]) -> str:
     port = ports[0] if ports else 80
-    status, body = answers(Address(box.inner, port), box.published.get(port), check.get or "/", 2.0)
-    text = body.decode("utf-8", "replace")
-    expect = check.expect
-    wanted = expect.statuses if expect else ()
-    right = status in wanted if wanted else 200 <= status < 400
-    if expect and right:
-        right = (expect.text or "") in text and re.search(expect.match or "", text) is not None
-    return "" if right else f"GET {check.get} on port {port}: {status or 'no answer'}: {' '.join(text.split())[:200]}"
+    answer = get(box.published.get(port) or Address(box.inner, port), check.get or "/", PROBE_S)
+    if not answer.trouble and meets(check.expect, answer):
+        return ""
+    text = " ".join(answer.body.decode("utf-8", "replace").split())[:200]
+    return f"GET {check.get} on port {port}: {answer.status or 'no answer'}: {text}"
 
 
 def _death(running: Running, found: Mapping[str, Any] | None) -> str:

@@ -70,7 +70,8 @@ class _Parser(HTTPResponseParser):
             self.is_whole = True
 
     def _keep(self) -> None:
-        if self._name and not self.is_whole:
+        # What comes after the headers' end are trailers, or the headers of an answer that nobody asked for.
+        if self._name and not self.has_headers:
             self.headers.append((self._name, self._value or ""))
         self._name, self._value = "", None
 

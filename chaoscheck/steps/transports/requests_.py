@@ -23,6 +23,7 @@ from chaoscheck.steps.base import Answer, Trouble, Wire
 BODY_LIMIT = 10_000_000  # bytes; a longer body is CUT
 _INTERIM_LIMIT = 16
 _CHUNK = 65_536
+_IDLE_LIMIT = 64  # connections kept per address
 
 
 class _Attempt(threading.local):
@@ -130,7 +131,7 @@ class RequestsTransport:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._adapter = _Adapter(max_retries=0)
+        self._adapter = _Adapter(max_retries=0, pool_maxsize=_IDLE_LIMIT)
 
     def send(self, address: Address, wire: Wire, *, fresh: bool = False) -> Answer:
         adapter = _Adapter(max_retries=0) if fresh else self._adapter

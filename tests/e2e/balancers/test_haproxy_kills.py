@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kill_load import Attempt, Kill, Killer, Load, await_ready
+from e2e.balancers.kill_load import Attempt, Kill, Killer, Load, await_ready
 
 from chaoscheck.balancers.haproxy import HAProxy
 from chaoscheck.engines.base import Engine, Fleet, Site
@@ -24,35 +24,15 @@ needs_haproxy = pytest.mark.skipif(not shutil.which("haproxy"), reason="no hapro
 ENGINES = [pytest.param(DockerEngine, id="docker", marks=pytest.mark.docker),
            pytest.param(ProcessEngine, id="process", marks=needs_haproxy)]
 
-_SERVE = """\
-use strict; use warnings; use IO::Socket::INET;
-$SIG{CHLD} = 'IGNORE';
-my $listener = IO::Socket::INET->new(LocalAddr => $ENV{HOST} // '0.0.0.0', LocalPort => $ENV{PORT} // 8000,
-                                     Listen => 128, ReuseAddr => 1) or die "listen: $!";
-while (1) {
-    my $client = $listener->accept or next;
-    if (fork) { close $client; next }
-    $client->autoflush(1);
-    while (my $line = <$client>) {
-        next unless $line =~ /^\\r?$/;
-        select(undef, undef, undef, 0.005);
-        print $client "HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\nConnection: close\\r\\n\\r\\nok";
-        last;
-    }
-    exit;
-}
-"""
-_DOCKERFILE = 'FROM debian:bookworm-slim\nCOPY serve.pl /serve.pl\nCMD ["perl", "/serve.pl"]\n'
+_SERVICE = Path(__file__).parent / "service"
 _STEP = {"get": "/"}
 
 
-def loaded_plan(folder: Path) -> LoadedPlan:
-    (folder / "serve.pl").write_text(_SERVE)
-    (folder / "Dockerfile").write_text(_DOCKERFILE)
-    plan = Plan.model_validate({"target": {"build": ".", "command": ["perl", str(folder / "serve.pl")], "ready": "/"},
-                                "balancer": {"kind": "haproxy"},
+def loaded_plan() -> LoadedPlan:
+    target = {"build": ".", "command": ["perl", str(_SERVICE / "serve.pl")], "ready": "/"}
+    plan = Plan.model_validate({"target": target, "balancer": {"kind": "haproxy"},
                                 "promises": {"page": {"kind": "kept", "do": _STEP, "see": _STEP}}})
-    return LoadedPlan(plan=plan, path=folder / "plan.yaml", text="", lines={})
+    return LoadedPlan(plan=plan, path=_SERVICE / "plan.yaml", text="", lines={})
 
 
 @pytest.fixture(params=ENGINES)
@@ -63,7 +43,7 @@ def killer(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Killer]:
 
 def opened(engine: Engine, tmp_path: Path) -> Iterator[Killer]:
     clock = MonotonicClock()
-    plan = loaded_plan(tmp_path)
+    plan = loaded_plan()
     site = Site(run=f"test-{uuid.uuid4().hex[:8]}", plan=plan, clock=clock, folder=tmp_path, say=lambda line: None)
     fleet: Fleet = engine.open(site)
     balancer = HAProxy()

@@ -16,6 +16,7 @@ import yaml
 
 from chaoscheck import plugins
 from chaoscheck.checkers.base import CHECKERS
+from chaoscheck.errors import TrafficTrouble
 from chaoscheck.model.history import SessionBorn, SessionEnded, read_file
 from chaoscheck.model.ops import Lane, Op
 from chaoscheck.plan.plan import Plan
@@ -262,3 +263,20 @@ def test_stop_before_any_load_is_over_at_once(talk: Talk, tmp_path: Path) -> Non
     talk.traffic.tell(Stop())
     talk.until(lambda: talk.has(Over), 5.0)
     assert history(tmp_path) == []
+
+
+def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
+    """An account file that isn't there: the error carries the worker's last words, and no process is left."""
+    plan = yaml.safe_load(PLAN) | {"accounts": "nobody.csv"}
+    traffic = ProcessTraffic(tmp_path)
+    with pytest.raises(TrafficTrouble, match="did not start") as raised:
+        traffic.start([assignment(tmp_path, plan=Plan.model_validate(plan).model_dump_json(by_alias=True))])
+    assert "can't read the accounts" in raised.value.details
+    assert "exit code" in raised.value.details
+
+
+def test_a_plan_with_a_budget_survives_the_way_to_the_worker() -> None:
+    """The plan as run is handed over as JSON and must read back the same."""
+    plan = Plan.model_validate(yaml.safe_load(PLAN) | {
+        "budget": {"slo": "99.9% over 30d", "deaths": "200/month", "spend": "10%"}, "accounts": ["a", "b"]})
+    assert Plan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan

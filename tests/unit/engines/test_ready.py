@@ -128,7 +128,8 @@ def test_crash_ends_the_wait_at_once_with_code_and_log() -> None:
     fleet = Fleet()
     fleet.states["web-2.1"] = State(running=False, exit_code=1, ended_ns=0)
     with pytest.raises(InstanceCrashed) as raised:
-        wait(lambda address, _: answer(200) if address.port == 8001 else answer(0, trouble=Trouble.REFUSED), fleet=fleet)
+        wait(lambda address, _: answer(200 if address.port == 8001 else 0,
+                                       trouble=Trouble.NONE if address.port == 8001 else Trouble.REFUSED), fleet=fleet)
     assert "web-2.1 ended by itself before it was ready (exit code 1)" in raised.value.message
     assert raised.value.details == "the log of web-2.1"
 

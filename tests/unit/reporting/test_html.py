@@ -11,10 +11,12 @@ import pytest
 from samples import results, story
 
 from chaoscheck.model.verdict import Cause, Verdict
+from chaoscheck.plan.load import load_plan
 from chaoscheck.plugins import load as load_plugins
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.html import html
-from chaoscheck.reporting.page import worst_first
+from chaoscheck.reporting.page import ASKED, grouped, worst_first
+from chaoscheck.store import RunFolder
 
 
 def page(tmp_path: Path, verdict: Verdict) -> str:
@@ -140,6 +142,45 @@ def test_page_with_huge_answers_and_500_findings_stays_small(tmp_path: Path) -> 
     text = html(replace(made, findings=(huge, *many)), run.events(), run.path)
     assert len(text.encode()) < 1_500_000
     assert 'id="finding-500"' in text and "characters more" in text
+
+
+def test_page_masks_the_secrets_of_its_plan(tmp_path: Path) -> None:
+    """Passwords and what the plan lists as secret aren't in a page that is passed around."""
+    source = tmp_path / "secret.yaml"
+    plan = story.PLAN.replace("password: pw", "password: hunter2-long") + "secrets: [open-sesame-42]\n"
+    source.write_text(plan.replace("SESSIONS: memory", "SESSIONS: open-sesame-42"))
+    run = RunFolder.create(tmp_path / "reports", "secret", load_plan(source, environment={}))
+    text = html(results.result(), [], run.path)
+    assert "hunter2" not in text and "open-sesame" not in text and "healthz" in text
+
+
+def test_kill_that_lost_nothing_is_not_marked(tmp_path: Path) -> None:
+    """Zero losses, written out as zeros, are none; one is a loss."""
+    run = story.write(tmp_path)
+    made = results.result()
+    first, *others = (replace(row, lost={"login": 0, "review": 0}) for row in made.kills)
+    kills = (replace(first, lost={"login": 0, "review": 1}), *others)
+    tree = lxml.html.fromstring(html(replace(made, kills=kills), run.events(), run.path))
+    marked = tree.xpath("//tr[starts-with(@id, 'kill-')][contains(@class, 'FAIL')]/@id")
+    assert marked == ["kill-0"]
+
+
+def test_phase_without_users_has_no_latency_row(tmp_path: Path) -> None:
+    """A row of zeros for the matrix would look like a measurement."""
+    run = story.write(tmp_path)
+    made = results.result()
+    idle = replace(made.phases[0], phase="matrix", requests=0)
+    tree = lxml.html.fromstring(html(replace(made, phases=(idle, *made.phases)), run.events(), run.path))
+    rows = tree.xpath("//h2[@id='phases']/following::table[1]/tbody/tr/th")
+    assert [row.text_content() for row in rows] == ["baseline", "chaos", "settle"]
+
+
+def test_gates_worst_group_first_then_as_readers_ask() -> None:
+    """The gate that decided is at the top of the table; in a PASS the promises are."""
+    assert grouped(results.result(Verdict.INVALID).gates)[0][0] == "assumptions"
+    assert [name for name, _ in grouped(results.result().gates)] == list(ASKED)
+    name, gates = grouped(results.result(Verdict.FAIL).gates)[0]
+    assert (name, gates[0].verdict) == ("promises", Verdict.FAIL)
 
 
 def test_findings_worst_first() -> None:

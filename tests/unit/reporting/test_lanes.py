@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from samples import results, story
 
 from chaoscheck.model import events as ev
-from chaoscheck.model.ops import Outcome
+from chaoscheck.model.ops import Op, Outcome
 from chaoscheck.model.verdict import Verdict
 from chaoscheck.reporting.figure import BAD, LEFT, RIGHT, WIDTH, figure
 from chaoscheck.reporting.lanes import lanes
@@ -99,6 +100,18 @@ def test_phase_labels_do_not_overlap() -> None:
     for row in {label.y for label in labels}:
         here = sorted((label.x, label.x + len(label.text) * 6) for label in labels if label.y == row)
         assert all(end <= start for (_, end), (start, _) in pairwise(here))
+
+
+def test_rate_strip_cut_off_says_so() -> None:
+    """A burst must not flatten the users' rate, nor be hidden."""
+    row = ("r", "s", "p", "do", "o", 0, 0, "")
+    rows = [Op(*row, "user", "lb", True, S, S, S, "ok", 200, "", "", "", "")]
+    rows += [Op(*row, "burst", "x", True, S, S, S, "ok", 200, "", "", "", "")] * 500
+    made = lanes([ev.RunEnded(t_ns=10 * S)])
+    rate = figure(made, strips(rows, 0, 10 * S, bins=10), []).strips[0]
+    assert "501, cut off" in rate.unit and float(rate.grid[-1].text) <= 4
+    numbers = [float(part) for part in re.findall(r"L[\d.]+ ([\d.]+)", rate.lines[0].path)]
+    assert min(numbers) >= rate.top
 
 
 def test_error_strip_knows_every_outcome_but_ok() -> None:

@@ -24,17 +24,21 @@ def sent(html: str, typed: dict[str, str]) -> tuple[str, str, list[tuple[str, st
 
 
 CONTROLS = """<form method=POST action=save>
-  <input type=hidden name=csrf value=tok><input name=title value=old><input name=other value=kept><input type=checkbox name=c1 checked>
+  <input type=hidden name=csrf value=tok><input name=title value=old><input name=other value=kept>
+  <input type=checkbox name=c1 checked>
   <input type=checkbox name=c2 value=x><input type=radio name=r value=1><input type=radio name=r value=2 checked>
-  <select name=s><option value=a>A<option value=b selected>B</select><select name=s2><option>first<option>second</select>
-  <select name=m multiple><option>x<option selected>y<option selected>z</select><select name=none multiple><option>x</select>
+  <select name=s><option value=a>A<option value=b selected>B</select><select name=s2>
+  <option>first<option>second</select>
+  <select name=m multiple><option>x<option selected>y<option selected>z</select><select name=none multiple>
+  <option>x</select>
   <textarea name=t>
-some text</textarea><input name=off disabled value=1><input value=nameless><input type=file name=f><input type=reset name=no value=no>
+some text</textarea><input name=off disabled value=1><input value=nameless><input type=file name=f>
+  <input type=reset name=no value=no>
   <input type=submit name=go value=Save><button name=del value=1>Delete</button></form>"""
 
 
 def test_form_carries_what_a_browser_would() -> None:
-    """Hidden fields, defaults, what is chosen and the first button go along; what is off, unchecked or nameless doesn't."""
+    """Hidden fields, defaults, what is chosen and the first button go along; what is off or unchecked doesn't."""
     method, path, fields = sent(CONTROLS, {"title": "new & é"})
     assert (method, path) == ("POST", "/notes/save")
     assert fields == [

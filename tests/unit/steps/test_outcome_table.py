@@ -99,7 +99,7 @@ ANYTHING = st.builds(
 
 @given(ANYTHING, st.booleans())
 def test_anything_seen_has_an_outcome_that_claims_no_more_than_is_known(seen: Seen, is_write: bool) -> None:
-    """Total; ok only for a whole answer that meets the plan's words; a sent write without a whole answer never fails."""
+    """Total; ok only for a whole answer in the plan's words; a sent write without a whole answer never fails."""
     outcome, row = classify(seen, is_write=is_write)
     assert outcome in ((OK, FAIL, UNKNOWN) if is_write else (OK, GONE, UNRECOGNISED, DROPPED))
     assert row.reason

@@ -387,5 +387,5 @@ def test_action_that_a_promise_lacks_is_a_plan_error() -> None:
 
 
 def test_step_that_can_not_be_read_is_a_plan_error_at_the_start() -> None:
-    with pytest.raises(PlanError, match="promise 'p': .* isn't a selector"):
+    with pytest.raises(PlanError, match=r"promise 'p': .* isn't a selector"):
         Stage({"p": {"kind": "kept", "do": {"post": "/"}, "see": {"get": "/", "value": "css:["}}}, shop)

@@ -150,6 +150,27 @@ def test_expectation_holds_if_all_of_it_does(expect: dict[str, object], holds: b
     assert bool(unmet) is not holds
 
 
+@pytest.mark.parametrize("key", ["text", "match"])
+@pytest.mark.parametrize(
+    ("template", "body", "holds"),
+    [
+        ("$value", "run.s1.1", True),
+        ("$value", "run.s1.10", False),
+        ("$value", "run.s1.10 and run.s1.1, too", True),
+        ("$value", "xrun.s1.1", False),
+        ("<$value", "<run.s1.1", True),
+        ("<$value", "<run.s1.12", False),
+        ("no$value", "norun.s1.1", True),
+        ("$value", "", False),
+        ("$unset", "anything", False),
+    ],
+)
+def test_name_is_found_as_a_whole_word(key: str, template: str, body: str, holds: bool) -> None:
+    """The tenth write can't hide the loss of the first, and a name that stands for nothing isn't everywhere."""
+    expect = Expect.model_validate({key: template})
+    assert meets(expect, answer(body.encode()), {"value": "run.s1.1", "unset": ""}, None) is holds
+
+
 def test_name_in_a_pattern_is_no_pattern() -> None:
     """A value with a dot in it doesn't match what merely looks like it."""
     assert not meets(Expect(match=">$value<"), answer(b">vx1<"), {"value": "v.1"}, None)

@@ -34,7 +34,7 @@ def headers(wire: Wire) -> dict[str, str]:
 
 
 def test_get_carries_what_a_browser_says_of_itself() -> None:
-    """Host, proto and the target's headers follow the public address; the attempt's id goes along; no Origin on reads."""
+    """Host, proto and the target's headers follow the public address; the id goes along; no Origin on reads."""
     sent = headers(wire({"get": "/me"}))
     assert sent["host"] == "shop.test:8443"
     assert sent["x-forwarded-proto"] == "https"
