@@ -17,6 +17,9 @@ NEAR_NS = 5 * NS
 LAST_MOMENTS_NS = 2 * NS
 """Losses further back than this aren't called acknowledged before persisted."""
 
+ALIKE = 0.2
+"""Losses under living instances, as a share of those under dead ones, from which on deaths explain neither."""
+
 BY_KILLS = frozenset({Cause.LOST_WITH_INSTANCE, Cause.ACK_BEFORE_PERSIST, Cause.LOCAL_DISK, Cause.COLLATERAL})
 BETWEEN_INSTANCES = frozenset({Cause.ONE_INSTANCE, Cause.WORKER_PROCESS})
 
@@ -40,6 +43,10 @@ class Evidence:
     by_value: bool
     several_processes: bool
     earliest_lost: dict[str, int]
+    without_deaths: bool
+    """Living acknowledgers lost so much that the losses under dead ones need no death to explain them."""
+    without_faults: bool
+    """Something was lost before anything had died at all."""
 
     @classmethod
     def of(cls, known: Timeline, tally: Tally, promise: str, *, by_value: bool) -> Evidence:
@@ -51,7 +58,19 @@ class Evidence:
             cell.writer == cell.reader and cell.holds is False and cell.promise == promise
             for cell in known.of(MatrixProbed)
         )
-        return cls(known=known, tally=tally, by_value=by_value, several_processes=several, earliest_lost=earliest)
+        nowhere = [one for one in tally.anomalies if one.confirmed and one.guarantee and not _split(one, by_value)]
+        gone = [one for one in nowhere if one.healed_ns < 0]
+        orphans = sum(1 for one in gone if _died_before(one, known) is not None)
+        first_ns = min((death.death_ns for death in known.deaths), default=known.last_ns)
+        return cls(
+            known=known,
+            tally=tally,
+            by_value=by_value,
+            several_processes=several,
+            earliest_lost=earliest,
+            without_deaths=len(gone) - orphans >= max(1.0, ALIKE * orphans),
+            without_faults=any(one.read.done_ns < first_ns for one in nowhere),
+        )
 
 
 def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
@@ -61,15 +80,25 @@ def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
         return Explained(anomaly=anomaly, cause=Cause.STORE, death=None)
     if not anomaly.guarantee:
         return _near(anomaly, evidence)
-    held, missed = _holders(anomaly, evidence.by_value)
-    if anomaly.healed_ns < 0 and held and missed:
+    if _split(anomaly, evidence.by_value):
         cause = Cause.WORKER_PROCESS if evidence.several_processes else Cause.ONE_INSTANCE
         return Explained(anomaly=anomaly, cause=cause, death=None)
-    death = evidence.known.death_of(anomaly.acker)
-    # What it acknowledged while it lived it can't have lost by dying after the read had ended.
-    if anomaly.healed_ns < 0 and death is not None and death.death_ns - death.error_ns <= read.done_ns:
+    death = _died_before(anomaly, evidence.known)
+    if anomaly.healed_ns < 0 and death is not None and not evidence.without_deaths:
         return _lost_with(anomaly, death, evidence)
     return _near(anomaly, evidence)
+
+
+def _died_before(anomaly: Anomaly, known: Timeline) -> Death | None:
+    """The death of who acknowledged it; what ended after the read can't have lost what the read missed."""
+    death = known.death_of(anomaly.acker)
+    return death if death is not None and death.death_ns - death.error_ns <= anomaly.read.done_ns else None
+
+
+def _split(anomaly: Anomaly, by_value: bool) -> bool:
+    """Whether some instances have it and others don't."""
+    held, missed = _holders(anomaly, by_value)
+    return anomaly.healed_ns < 0 and bool(held) and bool(missed)
 
 
 def same_sort(doubts: Iterable[Anomaly], confirmed: Sequence[Explained], known: Timeline) -> list[Explained]:
@@ -83,8 +112,8 @@ def same_sort(doubts: Iterable[Anomaly], confirmed: Sequence[Explained], known: 
         alike = [one for one in confirmed if _sort(one.anomaly, known) == _sort(doubt, known)]
         if not alike or len({one.anomaly.healed_ns < 0 for one in alike}) > 1:
             continue
-        death = known.death_of(doubt.acker)
-        died = death is not None and death.death_ns - death.error_ns <= doubt.read.done_ns
+        death = _died_before(doubt, known)
+        died = death is not None
         wanted = [one for one in alike if (one.cause in BY_KILLS - {Cause.COLLATERAL}) == died]
         if wanted:
             cause = wanted[0].cause
@@ -111,13 +140,11 @@ def _holders(anomaly: Anomaly, by_value: bool) -> tuple[set[str], set[str]]:
 
 def _lost_with(anomaly: Anomaly, death: Death, evidence: Evidence) -> Explained:
     before = max(0, death.death_ns - anomaly.acked_ns)
-    survived = [
-        acked
-        for acked in evidence.tally.kept_after.get(anomaly.acker, ())
-        if acked < evidence.earliest_lost.get(anomaly.acker, 0)
-    ]
-    earliest = death.death_ns - evidence.earliest_lost.get(anomaly.acker, death.death_ns)
-    late = bool(survived) and earliest <= LAST_MOMENTS_NS
+    lost_ns = evidence.earliest_lost.get(anomaly.acker, death.death_ns)
+    kept = evidence.tally.kept_after.get(anomaly.acker, [])
+    earlier = sum(1 for acked_ns in kept if acked_ns < lost_ns)
+    # A late persister keeps what is old and loses what is new; survivors in between speak against it.
+    late = earlier > 0 and 10 * (len(kept) - earlier) <= len(kept) and death.death_ns - lost_ns <= LAST_MOMENTS_NS
     cause = Cause.ACK_BEFORE_PERSIST if late else Cause.LOST_WITH_INSTANCE
     return Explained(anomaly=anomaly, cause=cause, death=death, before_ns=before)
 
@@ -131,7 +158,7 @@ def _near(anomaly: Anomaly, evidence: Evidence) -> Explained:
         for death in evidence.known.deaths
         if since <= death.death_ns + death.error_ns and death.death_ns - death.error_ns <= read.done_ns
     ]
-    if near:
+    if near and not evidence.without_faults and not evidence.without_deaths:
         return Explained(anomaly=anomaly, cause=Cause.COLLATERAL, death=near[-1])
     cause = Cause.WORKER_PROCESS if evidence.several_processes and anomaly.guarantee else Cause.BACKGROUND
     return Explained(anomaly=anomaly, cause=cause, death=None)

@@ -118,7 +118,7 @@ class Scan:
                 self._flush(op.promise)
 
     def _after_logout(self, op: Op) -> bool:
-        """Whether it is of a session that has sent its logout: what it is refused then says nothing of other promises."""
+        """Whether its session has sent a logout: what it is refused from then on says nothing of other promises."""
         if op.promise == self._plan.login:
             if op.action == "undo" and op.outcome != Outcome.FAIL:
                 self._parted.add(op.session)
@@ -148,7 +148,7 @@ class Scan:
             self._nameless[op.rid] = op
 
     def _on_victim(self, op: Op, who: str) -> None:
-        """On the victim, begun before the death and not ended before the signal (answers may come in up to the death)."""
+        """On the victim, begun before the death and not ended before the signal (it may answer up to its death)."""
         for index, struck in self._kills:
             if struck.victim != who or op.sent_ns > struck.death_ns + struck.error_ns:
                 continue

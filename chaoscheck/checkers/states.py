@@ -159,7 +159,7 @@ class Fold:
     def fold(self, ops: Iterable[Op]) -> None:
         # The common operations, a user's acknowledged write and a read that agrees, are settled here with the state in
         # local names; `floor` is None and `plain` False while anything about the object is not common.
-        by_value = self.by_value
+        by_value, sessions = self.by_value, self._sessions
         session = obj = floor = acker = None
         last_ns = other_ns = 0
         plain = False
@@ -170,8 +170,14 @@ class Fold:
             whose, _, action, what, _, _, value, lane, _, _, _, sent, done, outcome, _, _, who, seen = fields
             if what != obj or whose != session:
                 state.done_ns, state.other_sent_ns = last_ns, other_ns
-                session, obj, state = whose, what, self._state(whose, what)
-                floor, acker, last_ns, other_ns, plain = state.common()
+                session, obj = whose, what
+                if whose in sessions:
+                    state = self._state(whose, what)
+                    floor, acker, last_ns, other_ns, plain = state.common()
+                else:
+                    state = State()
+                    sessions[whose] = {what: state}
+                    floor, acker, last_ns, other_ns, plain = None, "", -1, -1, True
             if outcome == "ok" and lane == "user" and sent >= last_ns:
                 if action == "see":
                     if seen == floor if by_value else floor is not None:

@@ -119,14 +119,15 @@ class WriteBehindShop(Shop):
         self._later(lambda: shared.update({sid: session}) or local.pop(sid, None))
 
     def save_review(self, text: str) -> None:
-        shared = self.shared.setdefault("reviews", [])
-        self._later(lambda: shared.append(text))
+        local, shared = self.local.setdefault("reviews", []), self.shared.setdefault("reviews", [])
+        local.append(text)
+        self._later(lambda: shared.append(text) or local.remove(text))
 
     def sessions(self) -> Data:
         return {**self.shared.get("sessions", {}), **self.local.get("sessions", {})}
 
     def reviews(self) -> list[str]:
-        return self.shared.get("reviews", [])  # type: ignore[no-any-return]
+        return [*self.shared.get("reviews", []), *self.local.get("reviews", [])]
 
     def _later(self, persist: Callable[[], object]) -> None:
         local = self.local

@@ -112,7 +112,11 @@ class ControlProbed(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixProbed(Event):
-    """Written on `writer`, read on `reader`; `holds` is None where nothing could be told, and `note` says why."""
+    """Written on `writer`, read on `reader`; `holds` is None where nothing could be told, and `note` says why.
+
+    `missed` of `told` answered reads did not show it; a little later it was there on the reader (`healed`), and on the
+    writer (`writer_has`).
+    """
 
     promise: str
     writer: str
@@ -121,6 +125,10 @@ class MatrixProbed(Event):
     note: str
     session: str
     obj: str
+    told: int = 0
+    missed: int = 0
+    healed: bool = False
+    writer_has: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

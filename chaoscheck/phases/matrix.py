@@ -75,9 +75,13 @@ def _read(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: s
     if told == 0:
         _tell(stage, promise, writer, reader, None, "no read was answered", visitor, obj)
         return False
+    healed = writer_has = False
     if missed:
-        note = f"{missed} of {told} reads missed it; {_later(stage, prober, visitor, promise, value, writer, reader)}; {note}"
-    _tell(stage, promise, writer, reader, missed == 0, note, visitor, obj)
+        healed, writer_has = _later(stage, prober, visitor, promise, value, writer, reader)
+        note = f"{missed} of {told} reads missed it; {'there later' if healed else 'still missing later'} on {reader.name}; " \
+               f"{writer.name} {'has it' if writer_has else 'has it no more either'}; {note}"
+    _tell(stage, promise, writer, reader, missed == 0, note, visitor, obj, told=told, missed=missed, healed=healed,
+          writer_has=writer_has)
     return missed == 0
 
 
@@ -93,8 +97,9 @@ def _at_once(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value
         return list(pool.map(read, clients))
 
 
-def _later(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance, reader: Instance) -> str:
-    """What both say a little later: the evidence that tells a lag from a loss."""
+def _later(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance,
+           reader: Instance) -> tuple[bool, bool]:
+    """Whether reader and writer show it a little later: the evidence that tells a lag from a loss."""
     visitor.lane, lane = Lane.CONFIRM, visitor.lane
     try:
         for pause_s in CONFIRM_PAUSES_S:
@@ -103,9 +108,7 @@ def _later(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: 
         there = prober.call(visitor, promise, "see", value, writer, client=visitor.client.copy())
     finally:
         visitor.lane = lane
-    healed = "there later" if holds(prober, promise, again, value) else "still missing later"
-    writers = "has it" if holds(prober, promise, there, value) else "hasn't it either"
-    return f"{healed} on {reader.name}; {writer.name} {writers}"
+    return holds(prober, promise, again, value), holds(prober, promise, there, value)
 
 
 def _finish_elsewhere(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance, reader: Instance) -> None:
@@ -126,6 +129,6 @@ def _finish_elsewhere(stage: Stage, prober: Prober, visitor: Visitor, writer: In
 
 
 def _tell(stage: Stage, promise: str, writer: Instance, reader: Instance, held: bool | None, note: str, visitor: Visitor,
-          obj: str) -> None:
+          obj: str, *, told: int = 0, missed: int = 0, healed: bool = False, writer_has: bool = False) -> None:
     stage.emit(events.MatrixProbed, promise=promise, writer=writer.name, reader=reader.name, holds=held, note=note[:400],
-               session=visitor.session, obj=obj)
+               session=visitor.session, obj=obj, told=told, missed=missed, healed=healed, writer_has=writer_has)

@@ -22,8 +22,8 @@ class Assignment(Message):
     """The first line. `plan` is the plan as run (every default filled in, JSON); `clock_base_ns` makes clocks one.
 
     `users` sessions at a time are this worker's; `turn_s` is the mean time from one turn of a session to its next,
-    `life_s` its mean length; `folder` is where its history goes; `origin` is what clients believe they opened. Controls showed
-    of the promises in `gone_by_expect` that an unmet `expect` is how their `see` says "gone".
+    `life_s` its mean length; `folder` is where its history goes; `origin` is what clients believe they opened. Controls
+    showed of the promises in `gone_by_expect` that an unmet `expect` is how their `see` says "gone".
     """
 
     run: str

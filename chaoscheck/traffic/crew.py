@@ -7,6 +7,8 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
+from greenlet import GreenletExit
+
 from chaoscheck.checkers.base import CHECKERS, Death, PromiseChecker
 from chaoscheck.model.clock import NS, Clock, wait_s
 from chaoscheck.model.history import SessionBorn, SessionEnded
@@ -108,6 +110,9 @@ class Crew:
     # A journal for the performer.
 
     def invoke(self, op: Op) -> None:
+        if self._stopped:
+            # The history is closed, and what can't be recorded must not be sent: whoever wanted to ends here.
+            raise GreenletExit
         self._book.invoke(op)
 
     def done(self, op: Op) -> None:

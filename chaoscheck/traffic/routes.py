@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 
 from chaoscheck.errors import TrafficTrouble
@@ -39,15 +39,21 @@ class Straight:
 
 
 class RoundRobin:
-    """The client picks, one instance after another; where certainly nothing was sent it tries the next."""
+    """The client picks, one instance after another over all sessions; where certainly nothing was sent, the next one.
 
-    def __init__(self, instances: Callable[[], Mapping[str, Address]]) -> None:
+    One of these a session, so that a second attempt never meets the instance that refused the first.
+    """
+
+    def __init__(self, instances: Callable[[], Mapping[str, Address]], turns: Iterator[int]) -> None:
         self._instances = instances
-        self._turns = count()
+        self._turns = turns
+        self._began = 0
 
     def pick(self, attempt: int) -> tuple[str, Address]:
+        if not attempt:
+            self._began = next(self._turns)
         names = _serving(self._instances())
-        return names[next(self._turns) % len(names)]
+        return names[(self._began + attempt) % len(names)]
 
     def another(self, attempt: int) -> bool:
         return attempt < len(self._instances())
@@ -59,13 +65,19 @@ class NeverSame:
     def __init__(self, instances: Callable[[], Mapping[str, Address]], draw: Callable[[], float]) -> None:
         self._instances = instances
         self._draw = draw
-        self._last = ""
+        self._tried: set[str] = set()
+        self._before = self._last = ""
 
     def pick(self, attempt: int) -> tuple[str, Address]:
+        if not attempt:
+            self._tried.clear()
+            self._before = self._last
         names = _serving(self._instances())
-        others = [chosen for chosen in names if chosen[0] != self._last] or names
+        fresh = [chosen for chosen in names if chosen[0] not in self._tried] or names
+        others = [chosen for chosen in fresh if chosen[0] != self._before] or fresh
         chosen = others[int(self._draw() * len(others))]
         self._last = chosen[0]
+        self._tried.add(self._last)
         return chosen
 
     def another(self, attempt: int) -> bool:
@@ -82,9 +94,9 @@ def routers(entry: Address | None, pick: str, instances: Callable[[], Mapping[st
             ) -> Callable[[Callable[[], float]], Router]:
     """How a new session gets its router (given its stream of numbers). `entry` None: the client picks by `pick`."""
     if entry is not None:
-        shared: Router = ViaBalancer(entry)
-        return lambda draw: shared
+        through = ViaBalancer(entry)
+        return lambda draw: through
     if pick == "never-same":
         return lambda draw: NeverSame(instances, draw)
-    shared = RoundRobin(instances)
-    return lambda draw: shared
+    turns = count()
+    return lambda draw: RoundRobin(instances, turns)

@@ -18,8 +18,8 @@ READY_S = 4.0
 """So long the sessions of a volley may take to log in and write once; then it begins with those that did."""
 TURNS_AFTER = 2
 BURST_RATE = 400.0
-"""Writes a second, all clients of a burst together: enough to have one acknowledged in the last 3 ms, and few enough that
-they can be read back within seconds."""
+"""Writes a second, all clients of a burst together: enough to have one acknowledged in the last 3 ms, and few enough
+that they can be read back within seconds."""
 BURST = "burst"
 
 

@@ -25,7 +25,7 @@ from chaoscheck.model.places import Address
 EXEC_S = 10.0
 _PORT_TRIES = 5
 _AT_ONCE = 8
-_LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "2"}}
+_LOG = {"type": "json-file", "config": {"max-size": "200m", "max-file": "2"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

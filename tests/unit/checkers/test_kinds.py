@@ -122,7 +122,10 @@ def test_register_one_loss_is_one_finding() -> None:
 def test_register_overlapping_operations_make_it_inconclusive() -> None:
     """Which of two came last can't be told, so nothing is said of it, aloud."""
     checker = RegisterChecker("p")
-    first, second = op("do", "ok", at=0, value="run.s1.1", lasted=30), op("do", "ok", at=10, value="run.s1.2", lasted=50)
+    first, second = (
+        op("do", "ok", at=0, value="run.s1.1", lasted=30),
+        op("do", "ok", at=10, value="run.s1.2", lasted=50),
+    )
     run(checker, [first, second])
     assert not checker.feed(op("see", "ok", at=100, seen="run.s1.1"))
     assert len(checker.tally().inconclusive) == 1
@@ -130,8 +133,8 @@ def test_register_overlapping_operations_make_it_inconclusive() -> None:
 
 def test_final_reads_present_on_one_instance_and_gone_on_another_lost() -> None:
     """The last reads go through every instance: each one must have it."""
-    finals = [op("see", outcome, at=at, lane="final", via=who, who=who)
-              for at, outcome, who in ((100, "ok", "web-1.1"), (120, "gone", "web-2.1"), (140, "ok", "web-3.1"))]  # fmt: skip
+    answers = ((100, "ok", "web-1.1"), (120, "gone", "web-2.1"), (140, "ok", "web-3.1"))
+    finals = [op("see", outcome, at=at, lane="final", via=who, who=who) for at, outcome, who in answers]
     checker = run(KeptChecker("p"), [op("do", "ok", at=0, value="v"), *finals])
     assert names(checker) == ["LOST"]
 

@@ -150,8 +150,9 @@ def test_a_session_with_much_to_read_back_comes_back_until_it_is_done() -> None:
 
 def test_a_contradiction_is_confirmed_with_the_jar_as_it_was() -> None:
     """Asking the wrong instance replaced the cookie; the confirming reads carry the good one, known to its holder."""
-    scene = Scene(shared=False, users=5)
+    scene = Scene(shared=False, users=5, life_s=100_000.0)
     scene.phase("baseline", 20)
+    assert not scene.lane("final")
     confirms = [op for op in scene.lane("confirm") if op.promise == "login"]
     assert {op.via for op in confirms} == set(NAMES)
     assert {op.outcome for op in confirms} == {"ok", "gone"}
@@ -281,6 +282,16 @@ def test_stop_closes_the_history_and_says_over_once() -> None:
     assert len(scene.of(Over)) == 1
     assert scene.book.closed
     assert {end.session for end in scene.book.ends} == {born.session for born in scene.book.births}
+
+
+def test_after_stop_nothing_is_sent_any_more() -> None:
+    """What can't be recorded must not go out: sessions in the middle of a turn end where they are."""
+    scene = Scene(users=300)
+    scene.phase("baseline", 5)
+    scene.crew.handle(Stop())
+    sent = len(scene.book.invoked)
+    scene.run(10)
+    assert len(scene.book.invoked) == sent
 
 
 def test_what_a_worker_is_never_told_is_refused() -> None:

@@ -51,6 +51,20 @@ def test_a_refused_client_tries_each_other_instance_once(pick: str) -> None:
 
 
 @pytest.mark.parametrize("pick", ["round-robin", "never-same"])
+def test_a_second_attempt_never_meets_who_refused_the_first(pick: str) -> None:
+    """Whatever other sessions do meanwhile: three attempts are three instances."""
+    make = routers(None, pick, lambda: THREE)
+    one, other = make(random.Random(1).random), make(random.Random(2).random)
+    for _ in range(50):
+        other.pick(0)
+        tried = []
+        for attempt in range(3):
+            tried.append(one.pick(attempt)[0])
+            other.pick(0)
+        assert sorted(tried) == sorted(THREE)
+
+
+@pytest.mark.parametrize("pick", ["round-robin", "never-same"])
 def test_without_any_instance_a_client_says_so(pick: str) -> None:
     """Not an IndexError."""
     with pytest.raises(TrafficTrouble, match="none is known to serve"):
