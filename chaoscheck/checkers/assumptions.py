@@ -58,6 +58,7 @@ def assumption_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
     yield from _load(plan, known, seen)
     if known.span(Phase.CHAOS.value) is not None:
         yield _kills(known)
+        yield _the_dead_are_silent(known, seen)
         yield _shams(plan, known)
         yield _clock(known, seen)
 
@@ -208,6 +209,13 @@ def _kills(known: Timeline) -> Gate:
         cut = any(known.of(Interrupted)) or not any(known.of(RunEnded))
         return gate("kills land", INCONCLUSIVE if cut else INVALID, expected, "no instance was killed", n=0)
     return gate("kills land", PASS, expected, f"{len(real)} of {len(real)}", n=len(real))
+
+
+def _the_dead_are_silent(known: Timeline, seen: Seen) -> Gate:
+    """A receipt may lie, or a name may stand for two processes; an answer after the death gives both away."""
+    expected = "no request sent after a death is answered by the dead"
+    actual = f"{seen.ghosts} answers, the first from {seen.ghost}" if seen.ghosts else "none was"
+    return gate("the dead are silent", INVALID if seen.ghosts else PASS, expected, actual, n=len(known.deaths))
 
 
 def _why(strike: Strike) -> str:

@@ -55,7 +55,7 @@ class Evidence:
             if anomaly.acked_ns >= 0 and anomaly.healed_ns < 0:
                 earliest[anomaly.acker] = min(anomaly.acked_ns, earliest.get(anomaly.acker, anomaly.acked_ns))
         several = any(
-            cell.writer == cell.reader and cell.holds is False and cell.promise == promise
+            cell.writer == cell.reader and cell.promise == promise and 0 < cell.missed < cell.told
             for cell in known.of(MatrixProbed)
         )
         nowhere = [one for one in tally.anomalies if one.confirmed and one.guarantee and not _split(one, by_value)]

@@ -12,7 +12,7 @@ from typing import Any
 
 from chaoscheck.checkers.causes import Explained
 from chaoscheck.checkers.timeline import Timeline
-from chaoscheck.model.events import InstanceStarted
+from chaoscheck.model.events import InstanceStarted, MatrixProbed
 from chaoscheck.model.history import Row, SessionBorn
 from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.model.verdict import ChainLink
@@ -35,6 +35,10 @@ class Wanted:
     prepared: list[Op] = field(default_factory=list)
     write: Op | None = None
     reads: list[Op] = field(default_factory=list)
+
+    @property
+    def session(self) -> str:
+        return self.explained.anomaly.session
 
     def see(self, op: Op, login: str | None) -> None:
         """One operation of the representative's session."""
@@ -71,11 +75,48 @@ class Wanted:
         )
 
 
-def collect(wanted: Sequence[Wanted], files: Iterable[Iterable[Row]], login: str | None) -> None:
+@dataclass(slots=True)
+class Pair:
+    """A failed cell of the matrix: the operations that show it."""
+
+    cell: MatrixProbed
+    user: str = ""
+    login: Op | None = None
+    ops: list[Op] = field(default_factory=list)
+
+    @property
+    def session(self) -> str:
+        return self.cell.session
+
+    def see(self, op: Op, login: str | None) -> None:
+        """One operation of the visitor; those after the cell was told belong to its next promise."""
+        if op.sent_ns > self.cell.t_ns:
+            return
+        if op.promise == login and op.action == "do" and op.outcome == Outcome.OK and op.judged:
+            self.login = op
+        elif op.promise == self.cell.promise and op.obj == self.cell.obj and op.judged:
+            self.ops.append(op)
+
+
+def pair_chain(pair: Pair, plan: Plan, known: Timeline) -> tuple[ChainLink, ...]:
+    """Login and write on one instance, the read that missed it, and what both said a little later."""
+    curl = _Curl(plan, known, pair.user)
+    writes = [op for op in pair.ops if op.action == "do" and op.outcome == Outcome.OK]
+    first = [op for op in pair.ops if op.action == "see" and op.lane == Lane.MATRIX.value and op.outcome != Outcome.OK]
+    later = {op.via: op for op in pair.ops if op.lane == Lane.CONFIRM.value}
+    links = [curl.link(pair.login, f"logged in on {_who(pair.login)}")] if pair.login is not None else []
+    links += [curl.link(op, f"acknowledged by {_who(op)}") for op in writes[-1:]]
+    links += [curl.link(op, f"{op.outcome} on {_who(op)}") for op in first[:1]]
+    links += [curl.link(op, f"later: {'there' if op.outcome == Outcome.OK else op.outcome} on {_who(op)}")
+              for op in later.values()]
+    return tuple(sorted(links, key=lambda link: link.at_ns))
+
+
+def collect(wanted: Sequence[Wanted | Pair], files: Iterable[Iterable[Row]], login: str | None) -> None:
     """Read the history once more and give each representative its operations."""
-    by_session: dict[str, list[Wanted]] = {}
+    by_session: dict[str, list[Wanted | Pair]] = {}
     for one in wanted:
-        by_session.setdefault(one.explained.anomaly.session, []).append(one)
+        by_session.setdefault(one.session, []).append(one)
     for rows in files:
         for row in rows:
             if not isinstance(row, Op | SessionBorn):
@@ -125,7 +166,7 @@ def _said(op: Op, one: Wanted) -> str:
     anomaly = one.explained.anomaly
     if op.outcome == Outcome.GONE:
         return "gone"
-    if op.outcome == Outcome.OK and (not anomaly.value or not op.seen or op.seen == anomaly.value):
+    if op.outcome == Outcome.OK and (not anomaly.guarantee or not op.seen or op.seen in (anomaly.value, one.user)):
         return "there"
     return f"shows {op.seen!r} instead of {anomaly.value!r}" if op.seen else op.outcome
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chaoscheck.checkers.base import Anomaly
@@ -24,6 +24,9 @@ from chaoscheck.model.ops import Outcome, Phase
 from chaoscheck.model.verdict import Cause, ChainLink, Finding, Verdict
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Promise
+
+MATRIX = "matrix"
+"""Stands for the anomaly in the key of a matrix finding's chain."""
 
 RELOGIN_NS = 3 * NS
 """A user who finds himself logged out logs in again at his next turn, about so much later."""
@@ -173,18 +176,36 @@ def representative(group: Sequence[Explained]) -> Explained:
     return min(group, key=lambda one: (not one.anomaly.confirmed, -len(one.anomaly.confirms), _when(one)))
 
 
-def matrix_findings(plan: Plan, known: Timeline) -> list[Finding]:
-    """Pairs that failed: on one instance's own fresh connections first, for that explains the others."""
+def failed_cells(plan: Plan, known: Timeline) -> dict[tuple[str, Cause], list[MatrixProbed]]:
+    """Pairs of the matrix that broke a promise, by promise and cause, in the order of time."""
     failed: dict[tuple[str, Cause], list[MatrixProbed]] = {}
     for cell in known.of(MatrixProbed):
         promise = plan.promises.get(cell.promise)
         if cell.holds is False and promise is not None and "another-instance" in promise.survives:
-            cause = Cause.WORKER_PROCESS if cell.writer == cell.reader else Cause.ONE_INSTANCE
-            failed.setdefault((cell.promise, cause), []).append(cell)
-    return [_matrix_finding(plan, promise, cause, cells) for (promise, cause), cells in failed.items()]
+            failed.setdefault((cell.promise, matrix_cause(cell)), []).append(cell)
+    return failed
 
 
-def _matrix_finding(plan: Plan, promise: str, cause: Cause, cells: list[MatrixProbed]) -> Finding:
+def matrix_findings(
+    plan: Plan, known: Timeline, chains: Mapping[tuple[str, str, Cause], tuple[ChainLink, ...]]
+) -> list[Finding]:
+    """One finding for each promise and cause that the matrix shows."""
+    return [
+        _matrix_finding(plan, promise, cause, cells, chains.get((promise, MATRIX, cause), ()))
+        for (promise, cause), cells in failed_cells(plan, known).items()
+    ]
+
+
+def matrix_cause(cell: MatrixProbed) -> Cause:
+    """Some reads on the very instance miss it: its processes share nothing. All miss it, and nobody has it any more: gone."""
+    if cell.writer == cell.reader:
+        return Cause.WORKER_PROCESS if cell.missed < cell.told or cell.healed or cell.writer_has else Cause.BACKGROUND
+    return Cause.ONE_INSTANCE if cell.writer_has or not cell.told else Cause.BACKGROUND
+
+
+def _matrix_finding(
+    plan: Plan, promise: str, cause: Cause, cells: list[MatrixProbed], chain: tuple[ChainLink, ...]
+) -> Finding:
     cell, kind = cells[0], plan.promises[promise].kind
     where = f"fresh connections to {cell.reader} itself" if cause is Cause.WORKER_PROCESS else cell.reader
     pairs = len({(one.writer, one.reader) for one in cells})
@@ -213,17 +234,7 @@ def _matrix_finding(plan: Plan, promise: str, cause: Cause, cells: list[MatrixPr
         victim="",
         healed_ms=-1.0,
         acked_before_death_ms=-1.0,
-        chain=tuple(
-            ChainLink(
-                at_ns=one.t_ns,
-                curl=f"# written on {one.writer}, read on {one.reader}",
-                instance=one.reader,
-                status=0,
-                outcome=Outcome.GONE.value,
-                note=one.note,
-            )
-            for one in cells[:4]
-        ),
+        chain=chain,
     )
 
 
@@ -283,6 +294,8 @@ def ordered(plan: Plan, found: Iterable[Finding]) -> tuple[Finding, ...]:
             -one.verdict.rank,
             one.cause is not Cause.WORKER_PROCESS,
             not (sticky and one.cause in BY_KILLS),
+            not (not sticky and one.cause in BETWEEN_INSTANCES),
+            one.kind != "session",
             -one.count,
             one.promise,
             one.anomaly,
@@ -296,7 +309,7 @@ def ordered(plan: Plan, found: Iterable[Finding]) -> tuple[Finding, ...]:
 # Words.
 
 _LIVES = {
-    "session": "logins live in the instance that took them",
+    "session": "sessions live in the instance that took the login, in its memory or on its disk",
     "register": "values live in the instance that took them",
     "kept": "objects live in the instance that made them",
 }

@@ -10,10 +10,12 @@ from chaoscheck.checkers import evidence
 from chaoscheck.checkers.assumptions import assumption_gates, coverage_gates, gate
 from chaoscheck.checkers.budget import TrafficFold, bad_seconds, budget_gates, phase_rows
 from chaoscheck.checkers.causes import Explained
-from chaoscheck.checkers.chains import Wanted, chain, collect
+from chaoscheck.checkers.chains import Pair, Wanted, chain, collect, pair_chain
 from chaoscheck.checkers.findings import (
+    MATRIX,
     Judged,
     control_findings,
+    failed_cells,
     judge_anomalies,
     matrix_findings,
     ordered,
@@ -74,9 +76,11 @@ def _chains(
         (name, *group): representative(ones) for name, one in judged.items() for group, ones in one.groups.items()
     }
     wanted = {key: Wanted(explained=one) for key, one in shown.items()}
-    if wanted:
-        collect(list(wanted.values()), files(), plan.login)
-    return {key: chain(one, plan, known) for key, one in wanted.items()}
+    pairs = {(promise, MATRIX, cause): Pair(cells[0]) for (promise, cause), cells in failed_cells(plan, known).items()}
+    if wanted or pairs:
+        collect([*wanted.values(), *pairs.values()], files(), plan.login)
+    return {key: chain(one, plan, known) for key, one in wanted.items()} | {
+        key: pair_chain(pair, plan, known) for key, pair in pairs.items()}
 
 
 class _Judgement:
@@ -145,7 +149,7 @@ class _Judgement:
             one for judged in self.judged.values() for one in user_findings(self.plan, self.known, judged, self.chains)
         ]
         return ordered(
-            self.plan, [*found, *matrix_findings(self.plan, self.known), *control_findings(self.plan, self.known)]
+            self.plan, [*found, *matrix_findings(self.plan, self.known, self.chains), *control_findings(self.plan, self.known)]
         )
 
     # Gates.
@@ -166,7 +170,7 @@ class _Judgement:
 
     def _promise_gate(self, one: PromiseSummary, findings: Sequence[Finding]) -> Gate:
         share = self.plan.evidence.max_loss
-        expected = f"no loss; at most {share:.3g} of exposed objects lost, with {one.confidence:.0%} confidence"
+        expected = f"no loss; at most {_percent(share)} of exposed objects lost, with {one.confidence:.0%} confidence"
         first = next((found for found in findings if found.promise == one.promise), None)
         if one.verdict is Verdict.FAIL:
             actual = f"{one.violations} broken; {first.summary}" if first is not None else f"{one.violations} broken"
@@ -317,7 +321,8 @@ class _Judgement:
         found = next((one for one in findings if one.verdict is verdict), None)
         if found is not None:
             return found.summary + self._of(found)
-        one = next(gate for gate in gates if gate.verdict is verdict)
+        bad = [gate for gate in gates if gate.verdict is verdict]
+        one = next((gate for gate in bad if gate.group == "promises" and verdict is Verdict.INCONCLUSIVE), bad[0])
         if one.group == "promises":
             return f"{one.name}: not shown either way: {one.detail or one.actual}"
         return f"{one.name}: {one.actual}"
@@ -331,3 +336,7 @@ class _Judgement:
             count for counts in (tally.exposures, tally.lost) for strike, count in counts.items() if strike >= 0
         )
         return f" (of {exposed} that kills exposed)" if exposed >= found.count else ""
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

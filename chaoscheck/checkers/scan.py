@@ -46,6 +46,9 @@ class Seen:
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     operations: int = 0
     backwards: int = 0
+    ghosts: int = 0
+    """Answers from an incarnation to requests that were sent after its death."""
+    ghost: str = ""
     unfinished: int = 0
 
 
@@ -61,6 +64,7 @@ class Scan:
         self._parted: set[str] = set()
         self._nameless: dict[str, Op] = {}
         self._kills = [(strike.index, strike.struck) for strike in known.kills if strike.struck is not None]
+        self._dead_ns = {death.incarnation: death.death_ns + death.error_ns for death in known.deaths}
         base = known.span(Phase.BASELINE.value)
         self._baseline = (base.began_ns, base.ended_ns) if base is not None else (0, -1)
         self._make_checkers()
@@ -105,6 +109,9 @@ class Scan:
         seen.operations += 1
         seen.backwards += 0 <= op.done_ns < op.sent_ns
         seen.unfinished += op.done_ns < 0
+        if op.status and op.sent_ns > self._dead_ns.get(op.incarnation, op.sent_ns):
+            seen.ghosts += 1
+            seen.ghost = seen.ghost or op.incarnation
         self._in_flight(op)
         seen.traffic.add(op)
         if not op.judged:

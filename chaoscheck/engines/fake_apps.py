@@ -48,14 +48,14 @@ class Shop:
     def sessions(self) -> Data:
         return self.shared.setdefault("sessions", {})  # type: ignore[no-any-return]
 
-    def reviews(self) -> list[str]:
-        return self.shared.setdefault("reviews", [])  # type: ignore[no-any-return]
+    def reviews(self) -> Data:
+        return self.shared.setdefault("reviews", {})  # type: ignore[no-any-return]
 
     def save_session(self, sid: str, session: Data) -> None:
         self.sessions()[sid] = session
 
     def save_review(self, text: str) -> None:
-        self.reviews().append(text)
+        self.reviews()[text] = True
 
     def handle(self, asked: Asked) -> Said:
         route = f"{asked.method} {asked.path}"
@@ -64,7 +64,7 @@ class Shop:
         if route == "POST /login":
             return self.login(asked)
         if route == "GET /reviews":
-            return Said(200, [text for text in self.reviews() if text == asked.query.get("q")])
+            return Said(200, [text for text in (asked.query.get("q"),) if text in self.reviews()])
         sid = asked.cookie.removeprefix("sid=")
         session = self.sessions().get(sid)
         return Said(401, {"error": "log in"}) if session is None else self.logged_in(route, sid, session, asked)
@@ -99,15 +99,15 @@ class MemoryShop(Shop):
     def sessions(self) -> Data:
         return self.local.setdefault("sessions", {})  # type: ignore[no-any-return]
 
-    def reviews(self) -> list[str]:
-        return self.local.setdefault("reviews", [])  # type: ignore[no-any-return]
+    def reviews(self) -> Data:
+        return self.local.setdefault("reviews", {})  # type: ignore[no-any-return]
 
 
 class LocalReviewsShop(Shop):
     """Sessions are shared, reviews are not."""
 
-    def reviews(self) -> list[str]:
-        return self.local.setdefault("reviews", [])  # type: ignore[no-any-return]
+    def reviews(self) -> Data:
+        return self.local.setdefault("reviews", {})  # type: ignore[no-any-return]
 
 
 class WriteBehindShop(Shop):
@@ -119,15 +119,15 @@ class WriteBehindShop(Shop):
         self._later(lambda: shared.update({sid: session}) or local.pop(sid, None))
 
     def save_review(self, text: str) -> None:
-        local, shared = self.local.setdefault("reviews", []), self.shared.setdefault("reviews", [])
-        local.append(text)
-        self._later(lambda: shared.append(text) or local.remove(text))
+        local, shared = self.local.setdefault("reviews", {}), self.shared.setdefault("reviews", {})
+        local[text] = True
+        self._later(lambda: shared.update({text: True}) or local.pop(text, None))
 
     def sessions(self) -> Data:
         return {**self.shared.get("sessions", {}), **self.local.get("sessions", {})}
 
-    def reviews(self) -> list[str]:
-        return [*self.shared.get("reviews", []), *self.local.get("reviews", [])]
+    def reviews(self) -> Data:
+        return {**self.shared.get("reviews", {}), **self.local.get("reviews", {})}
 
     def _later(self, persist: Callable[[], object]) -> None:
         local = self.local

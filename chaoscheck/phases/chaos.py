@@ -7,10 +7,11 @@ from chaoscheck.faults.base import Mode, Strike
 from chaoscheck.faults.schedule import rounds
 from chaoscheck.model import events
 from chaoscheck.model.clock import NS
+from chaoscheck.model.ops import Phase
 from chaoscheck.phases.prepare import await_ready, record_start
 from chaoscheck.phases.sizing import Sizing
 from chaoscheck.phases.stage import Stage
-from chaoscheck.traffic.base import Died, Volley, VolleyReady
+from chaoscheck.traffic.base import Died, PhaseIs, Volley, VolleyReady
 
 VOLLEY_CLIENTS = 8
 VOLLEY_READY_S = 3.0
@@ -26,6 +27,7 @@ READ_BACK_S = 10.0
 def chaos(stage: Stage, sizing: Sizing) -> None:
     """Whole rounds, at least as many as the plan says; stops early only when a promise is broken beyond doubt."""
     plan = stage.plan.chaos
+    stage.traffic.tell(PhaseIs(phase=Phase.CHAOS.value))
     limit_ns = stage.clock.now_ns() + int((plan.duration or plan.at_most) * NS)
     least = 1 if plan.duration else plan.rounds
     for number, strikes in enumerate(rounds(stage.seed, stage.plan.instances, plan)):

@@ -94,7 +94,7 @@ class Prober:
         names = self._accounts.take()
         if names is None:
             raise PlanError(f"the plan's accounts ran out after {self._made}, before the matrix was done",
-                            hint="list more accounts, or use a template such as user-$n")
+                            hint="list more accounts, or use a template such as user-$run-$n")
         session = f"c{self._made}"
         self._made += 1
         self._book.born(SessionBorn(session, names["user"], lane.value, self._stage.clock.now_ns()))

@@ -60,4 +60,4 @@ def _enough_accounts(loaded: LoadedPlan) -> None:
     need = controller_sessions(plan) + sizing.users + strikes * 8
     if have < need:
         raise PlanError(f"{have} accounts are too few: {need} sessions need one of their own", place=loaded.place("accounts"),
-                        hint="list more, use a template such as user-$n, or lower traffic.users and chaos.rounds")
+                        hint="list more, use a template such as user-$run-$n, or lower traffic.users and chaos.rounds")

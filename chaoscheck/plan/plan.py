@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from chaoscheck.plan.steps import Expectation, Promise, Section
+from chaoscheck.plan.steps import Auth, Expectation, Promise, Section
 from chaoscheck.plan.units import PerSecond, Seconds, Share
 
 
@@ -57,7 +57,10 @@ Env = Annotated[dict[str, str], BeforeValidator(_strings, json_schema_input_type
 
 
 class Target(Section):
-    """The service: an image, a folder to build, or (for the process engine) a command."""
+    """The service: an image, a folder to build, or (for the process engine) a command.
+
+    `headers` go on every request; `auth` on every one that isn't a guest's, nor the session promise's own `do`.
+    """
 
     image: str | None = None
     build: str | None = None
@@ -70,6 +73,7 @@ class Target(Section):
     setup: tuple[str, ...] = ()
     public_url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
     headers: dict[str, str] = {}
+    auth: Auth | None = None
 
     @model_validator(mode="after")
     def _something_to_run(self) -> Target:

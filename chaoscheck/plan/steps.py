@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from chaoscheck.plan.units import Seconds
 
@@ -50,6 +50,15 @@ Expectation = Annotated[
     Expect, BeforeValidator(_expectation, json_schema_input_type=int | str | tuple[int, ...] | Expect)]
 
 
+def _credentials(raw: str) -> str:
+    if ":" not in raw:
+        raise ValueError("write auth as user:password, such as \"$user:$password\"")
+    return raw
+
+
+Auth = Annotated[str, AfterValidator(_credentials), Field(description="user:password, sent as HTTP Basic")]
+
+
 class Step(Section):
     """One request; its method is a key. `submit` fetches a form and posts it with its hidden fields and your `form`."""
 
@@ -65,7 +74,7 @@ class Step(Section):
     form: dict[str, str] | None = None
     body: str | None = None
     headers: dict[str, str] = {}
-    auth: Annotated[str | None, Field(description="user:password, sent as HTTP Basic")] = None
+    auth: Auth | None = None
     as_: Literal["self", "guest"] = Field(default="self", alias="as")
     expect: Expectation | None = None
     refused: Expectation | None = None

@@ -20,7 +20,7 @@ class Seen(NamedTuple):
     """What is known of an attempt.
 
     `sent` is False only if certainly no byte left. `meets`, `refused`, `gone` say whether the plan's words hold;
-    `gone_said` that the plan says what absence looks like. `to_login` is a redirect to a login page. `not_forwarded`
+    `gone_said` that the plan says what else absence looks like. `to_login` is a redirect to a login page. `not_forwarded`
     is a balancer's word that no instance got it. `can_be_gone`: the controls saw `expect` unmet where it had to be.
     """
 
@@ -57,7 +57,7 @@ def _tellable(seen: Seen) -> bool:
 
 
 def _absent_by_default(seen: Seen) -> bool:
-    return not seen.gone_said and (seen.status in _ABSENT or (seen.to_login and 300 <= seen.status < 400))
+    return seen.status in _ABSENT or (seen.to_login and 300 <= seen.status < 400)
 
 
 OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN
@@ -86,10 +86,11 @@ TABLE: tuple[Row, ...] = (
     Row("gone as said", "2xx to 4xx that meets `gone` or `refused`", None, GONE,
         "The plan says that this answer is absence.",
         lambda seen: (seen.gone or seen.refused) and _refusable(seen)),
-    Row("gone", "401, 403, 404, or a redirect to a login page, where the plan says nothing of `gone`", None, GONE,
+    Row("gone", "401, 403, 404, or a redirect to a login page", None, GONE,
         "It is how services say: not there, or not for you.",
         _absent_by_default),
-    Row("gone by expect", "2xx to 4xx that doesn't meet `expect`, where the controls showed that it can be", None, GONE,
+    Row("gone by expect", "2xx to 4xx that doesn't meet `expect`, where the controls showed that it can be and no `gone` is said",
+        None, GONE,
         "The same check failed where it had to fail and held where it had to hold, so that failing means absence.",
         lambda seen: seen.can_be_gone and not seen.gone_said and _tellable(seen)),
     Row("conflict or limit", "409, 429", UNKNOWN, DROPPED,

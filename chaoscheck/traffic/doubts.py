@@ -73,22 +73,41 @@ class Doubts:
 
 
 def read_all(stage: Wide, session: Session, count: Callable[[str, bool], None], *, pause_s: float) -> None:
-    """Read every object of the session through every instance, with copies of its jar; `count` is told of each."""
+    """Read every object of the session through every instance, with copies of its jar; `count` is told of each.
+
+    Where one contradicts, those that agreed before it are asked once more: who still has it is what tells state in one
+    instance from a loss.
+    """
     for hand in session.hands:
         for obj in hand.certain():
+            agreed: list[str] = []
+            contradicted = False
             for name in [name for name, _ in stage.routes()]:
-                _read_through(stage, session, hand.promise, obj, name, count)
+                outcome = _read_through(stage, session, hand.promise, obj, name, count)
+                if outcome == Outcome.OK:
+                    agreed.append(name)
+                contradicted = contradicted or outcome == Outcome.GONE
                 wait_s(stage.clock, pause_s)
+            for name in agreed if contradicted else ():
+                _ask_again(stage, session, hand.promise, obj, name)
+
+
+def _ask_again(stage: Wide, session: Session, promise: str, obj: str, name: str) -> None:
+    router = dict(stage.routes()).get(name)
+    if router is not None:
+        value = stage.checkers[promise].value_of(session.id, obj)
+        call = session.call(promise, "see", obj, value, Lane.CONFIRM, stage.clock.now_ns())
+        stage.perform(call, session.client.copy(), router)
 
 
 def _read_through(stage: Wide, session: Session, promise: str, obj: str, name: str,
-                  count: Callable[[str, bool], None]) -> None:
-    """Ask that instance until it answers; one that is no longer meant to serve owes no answer."""
+                  count: Callable[[str, bool], None]) -> str:
+    """Ask that instance until it answers: the outcome. One that is no longer meant to serve owes no answer."""
     value = stage.checkers[promise].value_of(session.id, obj)
     for attempt in range(READ_TRIES):
         router = dict(stage.routes()).get(name)
         if router is None:
-            return
+            return Outcome.DROPPED
         client = session.client.copy()
         call = session.call(promise, "see", obj, value, Lane.FINAL, stage.clock.now_ns())
         done = stage.perform(call, session.client.copy(), router)
@@ -97,7 +116,8 @@ def _read_through(stage: Wide, session: Session, promise: str, obj: str, name: s
             stage.doubted(session, doubt, client)
         if done.op.outcome != Outcome.DROPPED:
             count(promise, True)
-            return
+            return done.op.outcome
         if attempt < READ_TRIES - 1:
             wait_s(stage.clock, READ_PAUSE_S)
     count(promise, False)
+    return Outcome.DROPPED

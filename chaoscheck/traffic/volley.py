@@ -20,6 +20,8 @@ TURNS_AFTER = 2
 BURST_RATE = 400.0
 """Writes a second, all clients of a burst together: enough to have one acknowledged in the last 3 ms, and few enough
 that they can be read back within seconds."""
+MAKES = 100
+"""After so many writes (2 s) a client of a burst only overwrites: a victim that won't die must not fill the service."""
 BURST = "burst"
 
 
@@ -91,6 +93,8 @@ class Aim:
             next_ns += gap_ns
             done = self._write(hands[turn % len(hands)])
             turn += 1
+            if turn == MAKES:
+                hands = [hand for hand in hands if _overwrites(hand)] or hands
             if done.op.outcome == Outcome.FAIL and not done.op.status:
                 return
 
@@ -154,6 +158,11 @@ class Aim:
 
     def _say_over(self) -> None:
         self._field.send(VolleyOver(worker=self._field.worker, strike=self._volley.strike, acked=self._acked))
+
+
+def _overwrites(hand: SessionHand) -> bool:
+    """Whether its writes are all about one object."""
+    return hand.kind.object_of(hand.session_id, "a") == hand.kind.object_of(hand.session_id, "b")
 
 
 def _writers(session: Session) -> list[SessionHand]:
