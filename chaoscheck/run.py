@@ -8,7 +8,7 @@ import secrets
 import shlex
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from chaoscheck import plugins
 from chaoscheck.balancers.base import BALANCERS
 from chaoscheck.checkers.judge import judge
 from chaoscheck.engines.base import ENGINES, Engine, Fleet, HasClock, Simulates, Site
-from chaoscheck.errors import ChaosError, EngineUnavailable, PlanError
+from chaoscheck.errors import EngineUnavailable, EnvironmentTrouble
 from chaoscheck.faults.base import FAULTS
 from chaoscheck.model import events
 from chaoscheck.model.clock import Clock, MonotonicClock
@@ -26,6 +26,7 @@ from chaoscheck.model.ops import Phase
 from chaoscheck.model.verdict import Result
 from chaoscheck.phases.chaos import chaos
 from chaoscheck.phases.controls import controls
+from chaoscheck.phases.ending import Interrupts, ending
 from chaoscheck.phases.load import baseline, final_reads, settle, start_traffic
 from chaoscheck.phases.matrix import matrix
 from chaoscheck.phases.prepare import prepare
@@ -61,22 +62,26 @@ class Options:
 def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
     """Run the plan, whatever comes, to a judged and reported end; everything that was started is gone after it.
 
-    Raises PlanError for a plan that can't be run here and EngineUnavailable; all later trouble is in the result.
+    Raises PlanError for a plan that can't be run here and EngineUnavailable; all later trouble is in the result. Raises
+    KeyboardInterrupt, with nothing left running, when it comes before the start, twice, or while judging.
     """
     plugins.load()
     validate(loaded)
     engine = choose_engine(loaded)
-    with _folder(loaded, options) as folder, _stage(loaded, options, engine, folder) as stage:
-        prober = Prober(stage, options.watch)
-        prepare(stage)
-        stage.enter(Phase.CONTROLS)
-        if controls(stage, prober):
-            stage.enter(Phase.MATRIX)
-            matrix(stage, prober)
-            if not options.only_try:
+    with Interrupts() as interrupts:
+        _sweep(engine, options)
+        with _folder(loaded, options) as folder, _stage(loaded, options, engine, folder, interrupts) as stage:
+            prepare(stage)
+            with closing(Prober(stage, options.watch)) as prober:
+                stage.enter(Phase.CONTROLS)
+                sound = controls(stage, prober)
+                if sound:
+                    stage.enter(Phase.MATRIX)
+                    matrix(stage, prober)
+            if sound and not options.only_try:
                 _under_load(stage, prober.accounts_used)
-        stage.emit(events.RunEnded)
-    return conclude(folder), folder
+            stage.emit(events.RunEnded)
+        return _conclude_unless_stopped(folder, interrupts), folder
 
 
 def _under_load(stage: Stage, accounts_used: int) -> None:
@@ -90,6 +95,25 @@ def _under_load(stage: Stage, accounts_used: int) -> None:
     settle(stage)
     stage.enter(Phase.FINAL)
     final_reads(stage)
+
+
+def _sweep(engine: Engine, options: Options) -> None:
+    """What dead runs left must not stop this one."""
+    try:
+        for line in engine.sweep():
+            options.say(f"swept what a run that is gone had left: {line}")
+    except EnvironmentTrouble as error:
+        options.say(f"could not sweep what a run that is gone had left: {error.message}")
+
+
+def _conclude_unless_stopped(folder: RunFolder, interrupts: Interrupts) -> Result:
+    """A second Ctrl-C spares the user the judging; the history is there to be judged later."""
+    try:
+        if interrupts.count > 1:
+            raise KeyboardInterrupt
+        return conclude(folder)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"cleaned up, but not judged: chaoscheck check {folder.path} does that") from None
 
 
 def conclude(folder: RunFolder) -> Result:
@@ -131,8 +155,9 @@ def _folder(loaded: LoadedPlan, options: Options) -> Iterator[RunFolder]:
 
 
 @contextmanager
-def _stage(loaded: LoadedPlan, options: Options, engine: Engine, folder: RunFolder) -> Iterator[Stage]:
-    """All that a run works with. Trouble and Ctrl-C end the phases here, as events; then everything is taken down."""
+def _stage(loaded: LoadedPlan, options: Options, engine: Engine, folder: RunFolder,
+           interrupts: Interrupts) -> Iterator[Stage]:
+    """All that a run works with."""
     plan = loaded.plan
     clock: Clock = engine.clock() if isinstance(engine, HasClock) else MonotonicClock()
     wall_ns = time.time_ns() - clock.now_ns()
@@ -142,47 +167,19 @@ def _stage(loaded: LoadedPlan, options: Options, engine: Engine, folder: RunFold
         for listener in options.listeners:
             listener(event)
 
-    for line in engine.sweep():
-        options.say(f"swept what a run that is gone had left: {line}")
     fleet = engine.open(Site(run=folder.run, plan=loaded, clock=clock, folder=folder.path, say=options.say))
     balancer = BALANCERS.get(engine.default_balancer if plan.balancer.kind == "auto" else plan.balancer.kind)()
     fault = FAULTS.get(plan.chaos.fault)()
-    refusal = fault.refusal(fleet)
-    if refusal:
-        raise PlanError(f"fault '{fault.name}' can't be used: {refusal}")
     simulated = isinstance(fleet, Simulates)
     stage = Stage(loaded=loaded, run=folder.run, seed=plan.seed, clock=clock, folder=folder.path, record=record, fleet=fleet,
                   balancer=balancer, fault=fault, transport=_transport(fleet, clock),
                   traffic=SimulatedTraffic(fleet) if isinstance(fleet, Simulates) else ProcessTraffic(folder.path))
-    stage.emit(events.RunStarted, run=folder.run, version=chaoscheck.__version__, seed=plan.seed, plan=loaded.path.name,
-               engine=engine.name, balancer=balancer.name, instances=plan.instances, command=options.command,
-               wall_ns=0 if simulated else wall_ns, environment={} if simulated else _environment())
-    stage.enter(Phase.PREPARE)
-    try:
+    with ending(stage, folder, interrupts, keep=options.keep):
+        stage.emit(events.RunStarted, run=folder.run, version=chaoscheck.__version__, seed=plan.seed, plan=loaded.path.name,
+                   engine=engine.name, balancer=balancer.name, instances=plan.instances, command=options.command,
+                   wall_ns=0 if simulated else wall_ns, environment={} if simulated else _environment())
+        stage.enter(Phase.PREPARE)
         yield stage
-    except KeyboardInterrupt:
-        stage.emit(events.Interrupted, during=stage.phase.value)
-    except ChaosError as error:
-        stage.emit(events.Troubled, during=stage.phase.value, kind=type(error).__name__, message=error.message,
-                   hint=error.hint, details=error.details)
-    finally:
-        stage.enter(Phase.CLEAN)
-        _take_down(stage, folder, keep=options.keep)
-
-
-def _take_down(stage: Stage, folder: RunFolder, *, keep: bool) -> None:
-    """Stop traffic, save the balancer's word, remove what the run made. Each part is tried whatever came before."""
-    with suppress(ChaosError, OSError):
-        stage.traffic.stop()
-    with suppress(ChaosError, OSError):
-        folder.save_balancer(stage.balancer.log())
-    if keep:
-        return
-    for close in (stage.balancer.close, stage.fleet.close, stage.transport.close):
-        try:
-            close()
-        except (ChaosError, OSError) as error:
-            stage.emit(events.Warned, text=f"clean-up: {error}")
 
 
 def _transport(fleet: Fleet, clock: Clock) -> Transport:

@@ -24,6 +24,7 @@ from chaoscheck.model.ops import Outcome, Phase
 from chaoscheck.model.verdict import Cause, ChainLink, Finding, Verdict
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Promise
+from chaoscheck.promises.base import KINDS
 
 MATRIX = "matrix"
 """Stands for the anomaly in the key of a matrix finding's chain."""
@@ -120,10 +121,14 @@ def _lost_logins(anomalies: Iterable[Anomaly]) -> dict[str, list[tuple[int, int]
 
 
 def _refused(one: Anomaly, promise: Promise, lost: dict[str, list[tuple[int, int]]]) -> bool:
-    """Refused while the session's own login was lost: that says nothing of what the promise is about."""
+    """Refused while the session's own login was lost, or gone with the session that held it: the login's finding."""
+    spans = lost.get(one.session, ())
+    held_by_session = (promise.of or KINDS.get(promise.kind)().default_of) == "session"
+    if held_by_session and any(one.acked_ns <= until and since <= one.read.sent_ns for since, until in spans):
+        return True
     if one.read.outcome != Outcome.GONE or promise.as_ == "guest" or promise.see[-1].as_ == "guest":
         return False
-    return any(since <= one.read.sent_ns <= until for since, until in lost.get(one.session, ()))
+    return any(since <= one.read.sent_ns <= until for since, until in spans)
 
 
 # Findings.

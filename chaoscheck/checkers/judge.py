@@ -173,7 +173,7 @@ class _Judgement:
         expected = f"no loss; at most {_percent(share)} of exposed objects lost, with {one.confidence:.0%} confidence"
         first = next((found for found in findings if found.promise == one.promise), None)
         if one.verdict is Verdict.FAIL:
-            actual = f"{one.violations} broken; {first.summary}" if first is not None else f"{one.violations} broken"
+            actual = f"{one.violations} broken" + (f" ({first.cause.value})" if first is not None else "")
         elif one.needed == 0:
             actual = "declared not to survive a kill; only its cost is measured"
         else:
@@ -191,7 +191,7 @@ class _Judgement:
 
     def _doubts(self, one: PromiseSummary) -> str:
         parts = []
-        if one.exposures < one.needed:
+        if one.exposures < one.needed and one.verdict is not Verdict.FAIL:
             chaos = self.known.span(Phase.CHAOS.value)
             seconds = (chaos.ended_ns - chaos.began_ns) / NS if chaos is not None else 0.0
             more = one.needed - one.exposures

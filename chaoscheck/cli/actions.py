@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from chaoscheck import plugins
 from chaoscheck.checkers.evidence import kill_bound
+from chaoscheck.cli.consoles import output, talk, write
 from chaoscheck.cli.live import view_for
 from chaoscheck.cli.progress import Aim
 from chaoscheck.cli.summary import print_summary
@@ -31,16 +30,16 @@ INTERRUPTED = 130
 def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, verbose: bool, keep: bool,
              words: list[str]) -> int:
     """Run, show, summarise; the exit code."""
-    talk = Console(stderr=True)
+    stderr = talk()
     plugins.load()
     validate(loaded)
     choose_engine(loaded)
     if not quiet:
-        announce(loaded, talk)
+        announce(loaded, stderr)
     sizing = size(loaded.plan)
     aim = Aim(needed=sizing.needed, promises=tuple(loaded.plan.promises), strikes=sizing.kills + sizing.shams,
               seconds=sizing.seconds)
-    with view_for(talk, quiet=quiet or as_json, verbose=verbose, aim=aim) as view:
+    with view_for(stderr, quiet=quiet or as_json, verbose=verbose, aim=aim) as view:
         result, folder = run(loaded, Options(
             reports=reports, listeners=(view.on,), keep=keep, command=shell_words(["chaoscheck", *words]),
             say=lambda line: None if quiet else view.say(line)))
@@ -49,7 +48,7 @@ def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, v
 
 def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str]) -> int:
     """Run up to the matrix, showing each exchange; the exit code is 0 unless something is wrong with plan or service."""
-    out = Console(highlight=False)
+    out = output()
     result, folder = run(loaded, Options(
         reports=reports, keep=keep, only_try=True, command=shell_words(["chaoscheck", *words]), say=out.print,
         watch=lambda exchange: show_exchange(out, exchange)))
@@ -82,13 +81,13 @@ def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:
     plan = loaded.plan
     strikes = planned_strikes(plan.seed, plan.instances, plan.chaos)
     if as_json:
-        sys.stdout.write(json.dumps({
+        write(json.dumps({
             "seed": plan.seed,
             "strikes": [{"index": strike.index, "round": strike.round, "slot": strike.slot, "mode": strike.mode.value,
                          "pause_s": round(strike.pause_s, 3), "aims": [round(aim, 4) for aim in strike.aims]}
                         for strike in strikes]}, indent=1) + "\n")
         return
-    out = Console(highlight=False)
+    out = output()
     announce(loaded, out)
     for strike in strikes:
         what = "sham: nobody dies" if strike.mode is Mode.SHAM else f"{plan.chaos.fault}, {strike.mode.value}"
@@ -103,12 +102,12 @@ def check(path: Path, *, as_json: bool) -> int:
     before = folder.result_file.read_bytes() if folder.result_file.exists() else b""
     result = conclude(folder)
     same = encode_result(result) == before
-    talk = Console(stderr=True, highlight=False)
+    stderr = talk()
     if before:
-        talk.print("judged again: the same result, byte for byte" if same else
+        stderr.print("judged again: the same result, byte for byte" if same else
                    "judged again: the result DIFFERS from the saved one (another version of chaoscheck, or a changed history)")
     else:
-        talk.print("judged for the first time: this run had no result yet")
+        stderr.print("judged for the first time: this run had no result yet")
     return _finish(result, folder, as_json=as_json, quiet=False, verbose=False)
 
 
@@ -117,13 +116,13 @@ def report(path: Path) -> None:
     plugins.load()
     folder = load(path)
     conclude(folder)
-    Console(highlight=False, soft_wrap=True).print(str(folder.path / "report.html"))
+    output(soft_wrap=True).print(str(folder.path / "report.html"))
 
 
 def clean() -> None:
     """Sweep every engine that answers."""
     plugins.load()
-    out = Console(highlight=False, soft_wrap=True)
+    out = output(soft_wrap=True)
     found = 0
     for name in ENGINES:
         engine = ENGINES.get(name)()
@@ -139,9 +138,9 @@ def clean() -> None:
 
 def _finish(result: Result, folder: RunFolder, *, as_json: bool, quiet: bool, verbose: bool) -> int:
     if as_json:
-        sys.stdout.write(folder.result_file.read_text(encoding="utf-8"))
+        write(folder.result_file.read_text(encoding="utf-8"))
     else:
-        out = Console(highlight=False, no_color=None if os.environ.get("NO_COLOR") is None else True)
+        out = output()
         if quiet:
             out.print(f"{result.verdict.value}: {result.reason}", soft_wrap=True)
         else:

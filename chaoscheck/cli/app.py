@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -46,7 +48,8 @@ def run(
     if dry_run:
         actions.dry_run(loaded, as_json=as_json)
         return
-    _leave(actions.run_plan(loaded, reports=out, as_json=as_json, quiet=quiet, verbose=verbose, keep=keep, words=sys.argv[1:]))
+    _leave(lambda: actions.run_plan(loaded, reports=out, as_json=as_json, quiet=quiet, verbose=verbose, keep=keep,
+                                    words=sys.argv[1:]))
 
 
 @app.command("try", epilog=EXIT_CODES)
@@ -58,7 +61,7 @@ def try_(
     from chaoscheck.cli import actions
 
     loaded = _load(plan, engine=engine, instances=instances, image=image)
-    _leave(actions.try_plan(loaded, reports=out, keep=keep, words=sys.argv[1:]))
+    _leave(lambda: actions.try_plan(loaded, reports=out, keep=keep, words=sys.argv[1:]))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -69,7 +72,7 @@ def check(
     """Judge a saved run again, from its history alone: the same result, byte for byte."""
     from chaoscheck.cli import actions
 
-    _leave(actions.check(run, as_json=as_json))
+    _leave(lambda: actions.check(run, as_json=as_json))
 
 
 @app.command()
@@ -104,7 +107,7 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
 
 
 def main() -> None:
-    """The console script: our own errors end in one sentence, a hint and exit code 4."""
+    """The console script: our own errors end in one sentence, a hint and exit code 4, and so do our own defects."""
     try:
         app()
     except ChaosError as error:
@@ -112,6 +115,11 @@ def main() -> None:
         sys.exit(Verdict.INVALID.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except Exception as error:
+        # Python's own 1 would say FAIL: that the service broke a promise.
+        traceback.print_exc()
+        typer.echo(f"error: chaoscheck itself failed: {type(error).__name__}: {error}", err=True)
+        sys.exit(Verdict.INVALID.exit_code)
 
 
 def _load(path: Path, **flags: Any) -> Any:
@@ -130,5 +138,11 @@ def _complain(error: ChaosError) -> None:
         typer.echo(f"hint: {error.hint}", err=True)
 
 
-def _leave(code: int) -> None:
+def _leave(work: Callable[[], int]) -> None:
+    try:
+        code = work()
+    except KeyboardInterrupt as stop:
+        # Caught here: some versions of typer end in 1, which would say FAIL.
+        typer.echo(f"interrupted: {stop}" if str(stop) else "interrupted", err=True)
+        code = INTERRUPTED
     raise typer.Exit(code)

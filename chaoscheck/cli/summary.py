@@ -14,7 +14,7 @@ from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.events import Troubled
 from chaoscheck.model.verdict import ChainLink, Finding, Gate, KillRow, PromiseSummary, Result, Verdict
 from chaoscheck.reporting.chain import happened, is_request
-from chaoscheck.reporting.page import SYMBOL, worst_first
+from chaoscheck.reporting.page import SYMBOL
 from chaoscheck.reporting.text import one_line
 from chaoscheck.reporting.units import clock, count, millis, percent, plural
 from chaoscheck.store import RunFolder
@@ -35,10 +35,12 @@ def print_summary(console: Console, result: Result, folder: Path, *, verbose: bo
 
     `verbose` shows the passed gates, every finding and every strike as well.
     """
-    gates = [gate for gate in result.gates if verbose or gate.verdict is not Verdict.PASS]
+    # What is only missing matters little beside what is broken.
+    least = 1 if result.verdict.rank <= Verdict.INCONCLUSIVE.rank else 2
+    gates = [gate for gate in result.gates if verbose or gate.verdict.rank >= least]
     parts = [_verdict(result), _trouble(folder), _gates(gates)]
     _print(console, parts)
-    found = worst_first(result.findings)
+    found = result.findings
     shown = len(found) if verbose else SHOWN
     for number, finding in enumerate(found[:shown], start=1):
         _print_finding(console, number, finding)

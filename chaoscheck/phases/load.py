@@ -53,7 +53,9 @@ def final_reads(stage: Stage) -> None:
                 done[promise] = done.get(promise, 0) + message.done.get(promise, 0)
         return len(heard) >= workers
 
-    stage.until(all_in, FINAL_LIMIT_S)
+    if not stage.until(all_in, FINAL_LIMIT_S):
+        missing = [name for name in _names(stage) if name not in heard]
+        raise TrafficTrouble(f"final reads did not end within {FINAL_LIMIT_S:.0f} s: nothing came from {', '.join(missing)}")
     stage.emit(events.FinalReadsEnded, due=due, done=done)
 
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from chaoscheck.engines.base import Instance, Simulates
 from chaoscheck.engines.ready import wait_ready
+from chaoscheck.errors import PlanError
 from chaoscheck.model import events
 from chaoscheck.model.places import Incarnation
 from chaoscheck.phases.stage import Stage
@@ -14,6 +15,10 @@ from chaoscheck.steps.proof import prove
 
 def prepare(stage: Stage) -> None:
     """Start all that the plan names, and wait until each instance answers, by itself and through the balancer."""
+    refusal = stage.fault.refusal(stage.fleet)
+    if refusal:
+        raise PlanError(f"fault '{stage.fault.name}' can't be used: {refusal}",
+                        place=stage.loaded.place("chaos", "fault"))
     _prove(stage)
     stage.fleet.prepare()
     slots = range(1, stage.plan.instances + 1)

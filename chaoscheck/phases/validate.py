@@ -32,7 +32,7 @@ def validate(loaded: LoadedPlan) -> None:
                                 place=loaded.place("promises", name, "survives"))
     extra = set(listed(plan.accounts, loaded.folder)[0]) if plan.accounts.csv else set()
     try:
-        check_names(plan.promises, extra)
+        check_names(plan.promises, extra, plan.target.auth)
     except PlanError as error:
         raise PlanError(error.message, hint=error.hint, place=error.place or loaded.place("promises")) from None
     _enough_accounts(loaded)

@@ -79,7 +79,7 @@ def page(result: Result, events: list[Event], folder: Path) -> Page:
     run = RunFolder(folder)
     drawn = lanes(events)
     seen, damage = _strips(run, drawn.start_ns, drawn.end_ns)
-    findings = tuple(enumerate(worst_first(result.findings), start=1))
+    findings = tuple(enumerate(result.findings, start=1))
     answered = sum(result.instances_share.values())
     return Page(
         result=result,
@@ -110,11 +110,6 @@ def grouped(gates: Iterable[Gate]) -> tuple[tuple[str, tuple[Gate, ...]], ...]:
     places = {name: place for place, name in enumerate(ASKED)}
     names = sorted(groups, key=lambda name: (-groups[name][0].verdict.rank, places.get(name, len(ASKED)), name))
     return tuple((name, tuple(groups[name])) for name in names)
-
-
-def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Worse verdicts first, then critical ones, then those that more objects show, then the earlier."""
-    return sorted(findings, key=lambda item: (-item.verdict.rank, not item.critical, -item.count, item.at_ns))
 
 
 def _strips(run: RunFolder, start_ns: int, end_ns: int) -> tuple[Strips, str]:

@@ -20,8 +20,9 @@ class Seen(NamedTuple):
     """What is known of an attempt.
 
     `sent` is False only if certainly no byte left. `meets`, `refused`, `gone` say whether the plan's words hold;
-    `gone_said` that the plan says what else absence looks like. `to_login` is a redirect to a login page. `not_forwarded`
-    is a balancer's word that no instance got it. `can_be_gone`: the controls saw `expect` unmet where it had to be.
+    `gone_said` that the plan says what else absence looks like. `to_login` is a redirect to a login page.
+    `not_forwarded` is a balancer's word that no instance got it. `can_be_gone`: the controls saw `expect` unmet where
+    it had to be.
     """
 
     status: int
@@ -89,7 +90,7 @@ TABLE: tuple[Row, ...] = (
     Row("gone", "401, 403, 404, or a redirect to a login page", None, GONE,
         "It is how services say: not there, or not for you.",
         _absent_by_default),
-    Row("gone by expect", "2xx to 4xx that doesn't meet `expect`, where the controls showed that it can be and no `gone` is said",
+    Row("gone by expect", "2xx to 4xx that doesn't meet `expect`, where controls saw it unmet and no `gone` is said",
         None, GONE,
         "The same check failed where it had to fail and held where it had to hold, so that failing means absence.",
         lambda seen: seen.can_be_gone and not seen.gone_said and _tellable(seen)),

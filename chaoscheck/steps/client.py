@@ -11,13 +11,15 @@ from chaoscheck.steps.jar import Jar
 class Client:
     """One session's client. `names` holds $user, $password and all that steps took; mutable, owned by one session.
 
-    `objects` keeps what the `do` of each (promise, object) took, for a client that made several.
+    A guest sends no credentials but those that a step itself has. `objects` keeps what the `do` of each (promise,
+    object) took, for a client that made several.
     """
 
     session: str
     jar: Jar
     names: dict[str, str] = field(default_factory=dict)
     logged_in: bool = False
+    is_guest: bool = False
     objects: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
 
     def copy(self) -> Client:
@@ -27,9 +29,16 @@ class Client:
             jar=self.jar.copy(),
             names=dict(self.names),
             logged_in=self.logged_in,
+            is_guest=self.is_guest,
             objects=dict(self.objects),
         )
 
     def guest(self) -> Client:
         """Someone with an empty jar, who knows the public names but took nothing from the session."""
-        return Client(session=self.session, jar=self.jar.empty(), names=dict(self.names), objects=dict(self.objects))
+        return Client(
+            session=self.session,
+            jar=self.jar.empty(),
+            names=dict(self.names),
+            is_guest=True,
+            objects=dict(self.objects),
+        )

@@ -31,6 +31,11 @@ _HIDDEN = re.compile(
 )
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
+_SECRET_NAME = re.compile(
+    r"pass(?:word|wd|phrase|code)|pwd|secret|token|csrf|nonce|cookie|credential|jwt|api[-_]?key|session[-_]?id"
+    r"|(?:^|_)(?:pass|auth|sid|pin|otp)(?:$|_)",
+    re.IGNORECASE,
+)
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _SHORT = 8
 
@@ -48,6 +53,16 @@ def looks_secret(text: str) -> bool:
         and any(char.isalpha() for char in text)
         and (any(char.isdigit() for char in text) or len(text) >= 32)
     )
+
+
+def names_secret(name: str) -> bool:
+    """Whether a name of the plan says that a secret stands behind it."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def carries_credentials(header: str) -> bool:
+    """Whether what a request header of that name holds is nobody else's business."""
+    return header.lower() in _SECRET_HEADERS or header.lower() == "cookie"
 
 
 class Masker:

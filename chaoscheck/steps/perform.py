@@ -15,10 +15,11 @@ from chaoscheck.steps.calls import Call, Done, Journal, Router
 from chaoscheck.steps.classify import Seen, classify
 from chaoscheck.steps.client import Client
 from chaoscheck.steps.forms import NoForm, encode, find_form
-from chaoscheck.steps.mask import Masker, looks_secret
+from chaoscheck.steps.mask import Masker, looks_secret, names_secret
 from chaoscheck.steps.prepared import PreparedPromise, PreparedStep, Verdict, prepare
 from chaoscheck.steps.read import Page
-from chaoscheck.steps.render import CompiledStep, Origin
+from chaoscheck.steps.render import CompiledStep, Origin, password_of
+from chaoscheck.steps.template import Template
 
 WRONG_USER = "wrong user"
 _OPEN_NAMES = frozenset({"user", "value", "obj", "session"})
@@ -85,11 +86,12 @@ class Performer:
         self.origin = Origin(
             url=origin, forwarded=origin.partition(":")[0] if target.public_url else "", extra=target.headers
         )
-        self.masker = Masker(secrets)
-        self._promises = prepare(promises, self.origin, timeout_s)
+        self.masker = Masker([*secrets, *_literal_passwords(promises, target)])
+        self._promises = prepare(promises, self.origin, timeout_s, target.auth)
         self._session_names = frozenset[str]().union(
             *(each.takes for each in self._promises.values() if each.is_session)
         )
+        self._secret_names = frozenset[str]().union(*(each.secrets for each in self._promises.values()))
         self._transport = transport
         self._journal = journal
         self._clock = clock
@@ -250,6 +252,8 @@ class Performer:
         """The other user whom this answer takes the client for, if the same words hold of that one."""
         if self._other_user is None or not walk.promise.is_session or op.is_write or not op.judged or not page.complete:
             return None
+        if verdict.read is None and step.reads:
+            return None  # Another's name elsewhere on the page isn't who this client is taken for.
         other = self._other_user(verdict.read if verdict.read is not None else page.text)
         if other is None or other == walk.names.get("user"):
             return None
@@ -269,14 +273,17 @@ class Performer:
                 client.logged_in = False
 
     def _secrets(self, walk: _Walk) -> list[str]:
+        known = {**walk.client.names, **walk.names, **walk.taken}
+        open_texts = {known.get(name) for name in _OPEN_NAMES}
         named = [
             text
-            for name, text in walk.names.items()
-            if name not in _OPEN_NAMES and (name == "password" or looks_secret(text))
+            for name, text in known.items()
+            if name not in _OPEN_NAMES
+            and (
+                name in self._secret_names or names_secret(name) or (looks_secret(text) and text not in open_texts)
+            )
         ]
-        session = [walk.names[name] for name in self._session_names if name in walk.names]
-        taken = [text for text in walk.taken.values() if looks_secret(text) or walk.promise.is_session]
-        return [*walk.actor.jar.values(), *walk.replaced, *taken, *named, *session]
+        return [*walk.actor.jar.values(), *walk.replaced, *named]
 
     def _exchange(self, walk: _Walk, op: Op, wire: Wire, page: Page) -> Exchange:
         also = self._secrets(walk)
@@ -286,11 +293,20 @@ class Performer:
             wire=masker.wire(wire, also),
             headers=masker.headers(page.answer.headers),
             text=masker.text(_text(page), also),
-            taken={name: masker.text(text, [text] if looks_secret(text) else ()) for name, text in walk.taken.items()},
+            taken={name: masker.text(text, also) for name, text in walk.taken.items()},
         )
 
 
+def _literal_passwords(promises: Mapping[str, Promise], target: Target) -> list[str]:
+    """Passwords that stand in the plan's `auth` as they are."""
+    auths = [step.auth for each in promises.values() for step in (*each.do, *each.see, *(each.undo or ()))]
+    texts = {password_of(auth) for auth in (target.auth, *auths)}
+    return [literal for text in sorted(texts) if (literal := Template(text, lenient=True).literal)]
+
+
 def _compiled(step: PreparedStep, actor: Client) -> CompiledStep:
+    if actor.is_guest:
+        return step.bare
     return step.logged_in if actor.logged_in else step.plain
 
 
@@ -346,4 +362,4 @@ def _post(
 
 
 def _text(page: Page) -> str:
-    return page.text if page.answer.trouble is not Trouble.GARBAGE else ""
+    return page.shown if page.answer.trouble is not Trouble.GARBAGE else ""

@@ -22,6 +22,8 @@ TEXT_LIMIT = 2_000_000  # bytes of a body that are looked at
 
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _JSON_TOKEN = re.compile(r"\.?([^.\[\]]+)|\[(\d+|\*)\]|\[([\"'])(.*?)\3\]")
+_UNSEEN = ("script", "style", "template", "noscript", "head", "select", "textarea", "*[@hidden]")
+_WORDS = f"//body//text()[not({' or '.join(f'ancestor::{name}' for name in _UNSEEN)})]"
 _ATTRIBUTE = re.compile(r"^(.*?)@([A-Za-z_][\w:-]*)$", re.DOTALL)
 
 
@@ -63,6 +65,12 @@ class Page:
         return self._tree
 
     @property
+    def shown(self) -> str:
+        """What a reader of a report should see of it: of an HTML page its title and visible words, else the text."""
+        is_html = "html" in self.headers.get("content-type", "").partition(";")[0].lower()
+        return (is_html and _visible(self.tree)) or self.text
+
+    @property
     def complete(self) -> bool:
         return self.answer.trouble is Trouble.NONE and self.answer.status > 0
 
@@ -70,7 +78,7 @@ class Page:
 class Reader:
     """An extraction of the plan: `json:`, `css:`, `match:`, `header:` or `cookie:`. Made from its text once."""
 
-    __slots__ = ("_read", "text")
+    __slots__ = ("_list", "_read", "text")
 
     def __init__(self, text: str) -> None:
         kind, colon, rest = text.partition(":")
@@ -82,10 +90,18 @@ class Reader:
             )
         self.text = text
         self._read = maker(rest.strip())
+        before, star, _ = rest.strip().partition("[*]")
+        self._list = _json_reader(before) if star and maker is _json_reader else None
 
     def all(self, page: Page) -> list[str]:
         """Everything it finds, as texts, in the answer's order."""
         return [_clean(item) for item in self._read(page)]
+
+    def there(self, page: Page) -> bool:
+        """Whether the answer has what `all` reads: something, or for `json:` with [*] a list, be it empty."""
+        if self._list is not None:
+            return any(isinstance(item, list) for item in self._list(page))
+        return bool(self._read(page))
 
     def first(self, page: Page) -> str | None:
         """The first it finds; None when there is nothing."""
@@ -286,6 +302,15 @@ def _parsed(text: str) -> list[Any]:
     except (etree.LxmlError, ValueError, RecursionError, AssertionError):
         return []
     return [root] if root is not None else []
+
+
+def _visible(tree: list[Any]) -> str:
+    """`title | words`, white space folded; "" when there is neither."""
+    parts = []
+    for root in tree:
+        parts.append(" ".join("".join(root.xpath("//title[1]//text()")).split()))
+        parts.append(" ".join(" ".join(root.xpath(_WORDS)).split()))
+    return " | ".join(part for part in parts if part)
 
 
 def _compiled(text: str) -> re.Pattern[str]:

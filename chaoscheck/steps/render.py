@@ -14,6 +14,7 @@ from chaoscheck.model.wire import REQUEST_HEADER
 from chaoscheck.plan.steps import Promise, Step
 from chaoscheck.steps.base import Wire
 from chaoscheck.steps.jar import Jar
+from chaoscheck.steps.mask import carries_credentials
 from chaoscheck.steps.template import Template
 
 USER_AGENT = f"chaoscheck/{__version__}"
@@ -37,7 +38,7 @@ class Origin:
 
 
 class CompiledStep:
-    """A step made ready for rendering. `defaults` are headers that hold unless the step says otherwise."""
+    """A step made ready for rendering. `defaults` (headers) and `auth` hold unless the step says otherwise."""
 
     __slots__ = (
         "_auth",
@@ -56,7 +57,13 @@ class CompiledStep:
     )
 
     def __init__(
-        self, step: Step, origin: Origin, *, defaults: Mapping[str, str] | None = None, timeout_s: float = 10.0
+        self,
+        step: Step,
+        origin: Origin,
+        *,
+        defaults: Mapping[str, str] | None = None,
+        auth: str | None = None,
+        timeout_s: float = 10.0,
     ) -> None:
         self.step = step
         self.origin = origin
@@ -71,8 +78,12 @@ class CompiledStep:
             [_form_part(key, text) for key, text in (step.form or {}).items()] if step.method != "submit" else []
         )
         self._body = _body_template(step)
-        self._auth = Template(step.auth) if step.auth is not None else None
         templates = {key: Template(text, of_value=header_safe) for key, text in self._headers(defaults or {}).items()}
+        own = [key for key in templates if key.lower() == "authorization"]
+        auth = step.auth or (None if own else auth)
+        self._auth = Template(auth) if auth is not None else None
+        if self._auth is not None:
+            templates = {key: text for key, text in templates.items() if key not in own}
         self._static = tuple((key, text.literal) for key, text in templates.items() if text.literal is not None)
         self._dynamic = tuple((key, text) for key, text in templates.items() if text.literal is None)
         self.own_cookie = any(key.lower() == "cookie" for key in templates)
@@ -88,12 +99,12 @@ class CompiledStep:
         return origin_form(path) if self._whole or path[:1] != "/" else path
 
     def headers(self, names: Mapping[str, str], jar: Jar, path: str, rid: str) -> tuple[tuple[str, str], ...]:
-        """All headers of a request of `path`; one whose names nothing has set is left out."""
+        """All headers of a request of `path`; one whose names nothing has set is left out, credentials too."""
         made = [*self._static]
         for key, text in self._dynamic:
             if text.needs <= names.keys():
                 made.append((key, text.fill(names)))
-        if self._auth is not None:
+        if self._auth is not None and self._auth.needs <= names.keys():
             made.append(("Authorization", "Basic " + base64.b64encode(self._auth.fill(names).encode()).decode()))
         cookie = "" if self.own_cookie else jar.header(path)
         if cookie:
@@ -141,6 +152,18 @@ def names_needed(step: Step) -> frozenset[str]:
         if expect is not None:
             loose += [expect.text or "", expect.match or "", expect.value or "", *expect.header.values()]
     return strict.union(*(Template(text, lenient=True).needs for text in loose))
+
+
+def names_of_secrets(step: Step, auth: str | None) -> frozenset[str]:
+    """Names that a step sends as credentials: in headers that carry them, as the password of its auth."""
+    texts = [text for key, text in step.headers.items() if carries_credentials(key)]
+    texts += [password_of(step.auth or auth)]
+    return frozenset[str]().union(*(Template(text).needs for text in texts))
+
+
+def password_of(auth: str | None) -> str:
+    """What stands behind the colon of `user:password`; "" without any."""
+    return auth.partition(":")[2] if auth is not None else ""
 
 
 def names_taken(steps: Sequence[Step]) -> frozenset[str]:

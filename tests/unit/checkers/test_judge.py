@@ -193,7 +193,7 @@ def test_broken_assumption_is_never_a_pass_and_is_named(broken: str) -> None:
 
 def test_matrix_cell_that_fails_on_its_own_instance_is_a_worker_process() -> None:
     """No kill and no other instance was needed."""
-    events = changed(ev.MatrixProbed, lambda e: replace(e, holds=e.writer != e.reader))
+    events = changed(ev.MatrixProbed, lambda e: replace(e, holds=e.writer != e.reader, told=24, missed=11))
     result = judged(events, clean_rows())
     assert (result.verdict, result.findings[0].cause) == (Verdict.FAIL, Cause.WORKER_PROCESS)
 

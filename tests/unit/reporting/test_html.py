@@ -10,12 +10,12 @@ import lxml.html
 import pytest
 from samples import results, story
 
-from chaoscheck.model.verdict import Cause, Verdict
+from chaoscheck.model.verdict import Verdict
 from chaoscheck.plan.load import load_plan
 from chaoscheck.plugins import load as load_plugins
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.html import html
-from chaoscheck.reporting.page import ASKED, grouped, worst_first
+from chaoscheck.reporting.page import ASKED, grouped
 from chaoscheck.store import RunFolder
 
 
@@ -182,13 +182,6 @@ def test_gates_worst_group_first_then_as_readers_ask() -> None:
     name, gates = grouped(results.result(Verdict.FAIL).gates)[0]
     assert (name, gates[0].verdict) == ("promises", Verdict.FAIL)
 
-
-def test_findings_worst_first() -> None:
-    """A critical finding leads, then what hit the most objects; doubts come last."""
-    base = results.result(Verdict.FAIL).findings[0]
-    doubt = replace(base, verdict=Verdict.INCONCLUSIVE, cause=Cause.UNSETTLED, count=999)
-    critical, small, big = replace(base, critical=True, count=1), replace(base, count=2), replace(base, count=50)
-    assert worst_first([doubt, small, big, critical]) == [critical, big, small, doubt]
 
 
 def test_reporters_are_registered_and_write_their_files(tmp_path: Path) -> None:
