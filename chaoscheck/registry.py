@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 from chaoscheck.errors import PlanError, PluginRefused
+from chaoscheck.plan.plan import LoadedPlan
 
 T = TypeVar("T")
 
@@ -48,3 +49,12 @@ class Registry(Generic[T]):
 
     def __contains__(self, name: str) -> bool:
         return name in self._items
+
+
+@runtime_checkable
+class ChecksPlans(Protocol):
+    """A plug-in that can tell what it can't do for a plan before anything is made."""
+
+    def check(self, plan: LoadedPlan) -> None:
+        """Raises PlanError, with the line."""
+        ...

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import chaoscheck
 from chaoscheck import plugins
-from chaoscheck.balancers.base import BALANCERS
+from chaoscheck.balancers.base import BALANCERS, Balancer
 from chaoscheck.checkers.judge import judge
 from chaoscheck.engines.base import ENGINES, Engine, Fleet, HasClock, Simulates, Site
-from chaoscheck.errors import EngineUnavailable, EnvironmentTrouble
+from chaoscheck.errors import ChaosError, EngineUnavailable, EnvironmentTrouble, PlanError
 from chaoscheck.faults.base import FAULTS
 from chaoscheck.model import events
 from chaoscheck.model.clock import Clock, MonotonicClock
@@ -35,6 +35,7 @@ from chaoscheck.phases.sizing import size
 from chaoscheck.phases.stage import Stage
 from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan
+from chaoscheck.registry import ChecksPlans
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.steps.base import Transport
 from chaoscheck.steps.perform import Exchange
@@ -68,9 +69,11 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
     plugins.load()
     validate(loaded)
     engine = choose_engine(loaded)
+    balancer = choose_balancer(loaded, engine)
     with Interrupts() as interrupts:
         _sweep(engine, options)
-        with _folder(loaded, options) as folder, _stage(loaded, options, engine, folder, interrupts) as stage:
+        with _folder(loaded, options) as folder, \
+                _stage(loaded, options, engine, balancer, folder, interrupts) as stage:
             prepare(stage)
             with closing(Prober(stage, options.watch)) as prober:
                 stage.enter(Phase.CONTROLS)
@@ -126,24 +129,46 @@ def conclude(folder: RunFolder) -> Result:
 
 
 def choose_engine(loaded: LoadedPlan) -> Engine:
-    """The engine that the plan names, or the first that can be used here and can start its target.
+    """The engine that the plan names, or the first that can be used here and can run the plan.
 
-    Raises EngineUnavailable with what each one said.
+    Raises EngineUnavailable with what each one said, and PlanError where that is what stands in the way.
     """
     plugins.load()
     plan = loaded.plan
     containers = bool(plan.target.image or plan.target.build)
     wanted = [plan.engine] if plan.engine != "auto" else \
         (["docker"] if containers else []) + (["process"] if plan.target.command else [])
-    refusals = []
+    refusals: list[ChaosError] = []
     for name in wanted:
         engine = ENGINES.get(name)()
-        refusal = engine.available()
-        if not refusal:
+        try:
+            require(engine, loaded)
             return engine
-        refusals.append(f"{name}: {refusal}")
-    raise EngineUnavailable(f"no engine can run this plan ({'; '.join(refusals)})",
+        except (PlanError, EngineUnavailable) as error:
+            refusals.append(error)
+    if len(refusals) == 1 and isinstance(refusals[0], PlanError):
+        raise refusals[0]
+    said = "; ".join(f"{name}: {error.message}" for name, error in zip(wanted, refusals, strict=True))
+    raise EngineUnavailable(f"no engine can run this plan ({said})",
                             hint="start a container engine, or give target.command and use --engine process")
+
+
+def require(engine: Engine, loaded: LoadedPlan) -> None:
+    """Raises EngineUnavailable where it can't be used on this machine, and PlanError where it can't run the plan."""
+    refusal = engine.available()
+    if refusal:
+        raise EngineUnavailable(refusal)
+    if isinstance(engine, ChecksPlans):
+        engine.check(loaded)
+
+
+def choose_balancer(loaded: LoadedPlan, engine: Engine) -> Balancer:
+    """The balancer that the plan names, or the engine's usual one. Raises PlanError where it doesn't fit the plan."""
+    kind = loaded.plan.balancer.kind
+    balancer = BALANCERS.get(engine.default_balancer if kind == "auto" else kind)()
+    if isinstance(balancer, ChecksPlans):
+        balancer.check(loaded)
+    return balancer
 
 
 @contextmanager
@@ -155,7 +180,7 @@ def _folder(loaded: LoadedPlan, options: Options) -> Iterator[RunFolder]:
 
 
 @contextmanager
-def _stage(loaded: LoadedPlan, options: Options, engine: Engine, folder: RunFolder,
+def _stage(loaded: LoadedPlan, options: Options, engine: Engine, balancer: Balancer, folder: RunFolder,
            interrupts: Interrupts) -> Iterator[Stage]:
     """All that a run works with."""
     plan = loaded.plan
@@ -168,7 +193,6 @@ def _stage(loaded: LoadedPlan, options: Options, engine: Engine, folder: RunFold
             listener(event)
 
     fleet = engine.open(Site(run=folder.run, plan=loaded, clock=clock, folder=folder.path, say=options.say))
-    balancer = BALANCERS.get(engine.default_balancer if plan.balancer.kind == "auto" else plan.balancer.kind)()
     fault = FAULTS.get(plan.chaos.fault)()
     simulated = isinstance(fleet, Simulates)
     stage = Stage(loaded=loaded, run=folder.run, seed=plan.seed, clock=clock, folder=folder.path, record=record, fleet=fleet,

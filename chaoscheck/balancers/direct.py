@@ -10,7 +10,7 @@ from chaoscheck.balancers.roll import Roll, require_mode
 from chaoscheck.engines.base import Fleet, Instance
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.history import BalancerRow
-from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.plan import LoadedPlan, Plan
 
 
 @BALANCERS.add("direct")
@@ -23,10 +23,13 @@ class Direct:
         self._roll = Roll()
         self._pick = "round-robin"
 
+    def check(self, plan: LoadedPlan) -> None:
+        """Raises PlanError for mode sticky."""
+        _require_mode(plan.plan, plan.place("balancer", "mode"))
+
     def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
         """Nothing to start. Raises PlanError for mode sticky."""
-        require_mode(plan, self.name, ("round-robin", "never-same"),
-                     "sticky routing needs a balancer that keeps it: use kind haproxy")
+        _require_mode(plan)
         self._pick = plan.balancer.mode
         for instance in instances:
             self._roll.enter(instance.name, instance.address)
@@ -44,3 +47,8 @@ class Direct:
 
     def close(self) -> None:
         """Nothing to stop."""
+
+
+def _require_mode(plan: Plan, place: str = "") -> None:
+    require_mode(plan, Direct.name, ("round-robin", "never-same"),
+                 "sticky routing needs a balancer that keeps it: use kind haproxy", place)

@@ -15,7 +15,7 @@ from chaoscheck.errors import EnvironmentTrouble, NotReady, PlanError
 from chaoscheck.model.clock import NS, Clock, wait_s
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address
-from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.plan import LoadedPlan, Plan
 
 _ANSWERS_WITHIN_S = 10.0
 
@@ -29,9 +29,17 @@ class External:
     def __init__(self) -> None:
         self._entry: Address | None = None
 
+    def check(self, plan: LoadedPlan) -> None:
+        """Raises PlanError for a mode, and for a URL that can't be dialled."""
+        _require_mode(plan.plan, plan.place("balancer", "mode"))
+        try:
+            entry_of(plan.plan.balancer.url or "")
+        except PlanError as error:
+            raise PlanError(error.message, hint=error.hint, place=plan.place("balancer", "url")) from None
+
     def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
         """Returns when the URL answers HTTP at all: who answers can't be seen. Raises PlanError, NotReady."""
-        require_mode(plan, self.name, ("round-robin",), "your own balancer decides who gets a request: leave mode out")
+        _require_mode(plan)
         entry = entry_of(plan.balancer.url or "")
         _await_answer(entry, plan.target.ready.get or "/", clock)
         self._entry = entry
@@ -50,6 +58,10 @@ class External:
 
     def close(self) -> None:
         """Nothing of ours to stop."""
+
+
+def _require_mode(plan: Plan, place: str = "") -> None:
+    require_mode(plan, External.name, ("round-robin",), "your own balancer decides who gets a request: leave mode out", place)
 
 
 def entry_of(url: str) -> Address:

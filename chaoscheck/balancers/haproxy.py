@@ -22,7 +22,7 @@ from chaoscheck.errors import EnvironmentTrouble, NotReady, PortTaken
 from chaoscheck.model.clock import NS, Clock, MonotonicClock, wait_s
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address
-from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.plan import LoadedPlan, Plan
 
 DEFAULT_IMAGE = "haproxy:2.8"
 _BUILD = Path(__file__).parent / "haproxy-image"
@@ -49,10 +49,13 @@ class HAProxy:
         self._sidecar: Sidecar | None = None
         self._entry = self._admin = 0
 
+    def check(self, plan: LoadedPlan) -> None:
+        """Raises PlanError for mode never-same."""
+        _require_mode(plan.plan, plan.place("balancer", "mode"))
+
     def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
         """Start it; returns when each instance has answered through it. Raises PlanError, EnvironmentTrouble."""
-        require_mode(plan, self.name, ("round-robin", "sticky"),
-                     "clients that never go to the same instance twice pick for themselves: use kind direct")
+        _require_mode(plan)
         if not isinstance(fleet, RunsSidecars):
             raise EnvironmentTrouble("this engine can't run HAProxy beside instances", hint="use balancer kind direct")
         for instance in instances:
@@ -191,3 +194,8 @@ def _who_answers(entry: Address, path: str, host: str) -> tuple[str, str]:
         return "", f"{type(trouble).__name__}: {trouble}"
     finally:
         connection.close()
+
+
+def _require_mode(plan: Plan, place: str = "") -> None:
+    require_mode(plan, HAProxy.name, ("round-robin", "sticky"),
+                 "clients that never go to the same instance twice pick for themselves: use kind direct", place)

@@ -27,7 +27,8 @@ class Roll:
         self._by_address[address] = name
 
 
-def require_mode(plan: Plan, kind: str, modes: tuple[str, ...], hint: str) -> None:
+def require_mode(plan: Plan, kind: str, modes: tuple[str, ...], hint: str, place: str = "") -> None:
     """Raises PlanError when the plan's balancer.mode is none of `modes`."""
     if plan.balancer.mode not in modes:
-        raise PlanError(f"balancer {kind} has no mode '{plan.balancer.mode}'; it has {', '.join(modes)}", hint=hint)
+        raise PlanError(f"balancer {kind} has no mode '{plan.balancer.mode}'; it has {', '.join(modes)}", hint=hint,
+                        place=place)

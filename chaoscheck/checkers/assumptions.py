@@ -269,10 +269,12 @@ def _matrix(plan: Plan, known: Timeline) -> Gate:
         for writer in range(1, plan.instances + 1)
         for reader in range(1, plan.instances + 1)
     }
+    cells = list(known.of(MatrixProbed))
+    unheld = {(cell.writer, cell.reader) for cell in cells if cell.promise == plan.login and cell.holds is False}
     told = {
         (cell.promise, slot_of(cell.writer), slot_of(cell.reader))
-        for cell in known.of(MatrixProbed)
-        if cell.holds is not None
+        for cell in cells
+        if cell.holds is not None or (cell.writer, cell.reader) in unheld
     }
     slots = {slot for _, writer, reader in told for slot in (writer, reader)}
     if 0 in slots:

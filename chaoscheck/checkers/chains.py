@@ -18,6 +18,7 @@ from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.model.verdict import ChainLink
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Step
+from chaoscheck.steps.render import default_auth
 
 ENTRY = "$ENTRY"
 """Stands for the balancer's address, which was only known while the run went on."""
@@ -209,6 +210,10 @@ class _Curl:
             words += ["-H", f"Host: {self._host}"]
         for name, value in self._headers(step, guest).items():
             words += ["-H", f"{name}: {_masked(name, _filled(value, names))}"]
+        auth = step.auth or (None if guest else default_auth(promise, op.action, self._plan.target.auth))
+        if auth is not None:
+            user, _, password = auth.partition(":")
+            words += ["-u", f"{_filled(user, names)}:{_masked('password', password)}"]
         if method != "GET":
             words += self._body(step, names)
         words.append(f"http://{self._where(op.via)}{_filled(step.path, names)}")

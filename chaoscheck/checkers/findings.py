@@ -202,7 +202,7 @@ def matrix_findings(
 
 
 def matrix_cause(cell: MatrixProbed) -> Cause:
-    """Some reads on the very instance miss it: its processes share nothing. All miss it, and nobody has it any more: gone."""
+    """Some reads on the very instance miss it: its processes share nothing. Nobody has it any more: it is gone."""
     if cell.writer == cell.reader:
         return Cause.WORKER_PROCESS if cell.missed < cell.told or cell.healed or cell.writer_has else Cause.BACKGROUND
     return Cause.ONE_INSTANCE if cell.writer_has or not cell.told else Cause.BACKGROUND
@@ -215,8 +215,8 @@ def _matrix_finding(
     where = f"fresh connections to {cell.reader} itself" if cause is Cause.WORKER_PROCESS else cell.reader
     pairs = len({(one.writer, one.reader) for one in cells})
     summary = (
-        f"{promise}: {_words(cause, kind)}: what {cell.writer} acknowledged, {where} "
-        f"did not have ({pairs} pairs of instances in the matrix, no load and no kill)"
+        f"{promise}: what {cell.writer} acknowledged, {where} did not have ({pairs} pairs of instances in the matrix, "
+        f"no load and no kill): {_words(cause, kind)}"
     )
     return Finding(
         promise=promise,
@@ -314,16 +314,21 @@ def ordered(plan: Plan, found: Iterable[Finding]) -> tuple[Finding, ...]:
 # Words.
 
 _LIVES = {
-    "session": "sessions live in the instance that took the login, in its memory or on its disk",
-    "register": "values live in the instance that took them",
-    "kept": "objects live in the instance that made them",
+    "session": "sessions live in the memory (or on the disk) of the instance that took the login",
+    "register": "values live in the memory (or on the disk) of the instance that took them",
+    "kept": "objects live in the memory (or on the disk) of the instance that made them",
+}
+_DIED = {
+    "session": "sessions lived in the memory (or on the disk) of the instance that was killed",
+    "register": "values lived in the memory (or on the disk) of the instance that was killed",
+    "kept": "objects lived in the memory (or on the disk) of the instance that was killed",
 }
 _LOST = {"session": "logins", "register": "values", "kept": "objects"}
 
 
 def _words(cause: Cause, kind: str) -> str:
-    lives = _LIVES.get(kind) if cause is Cause.ONE_INSTANCE else None
-    return f"{cause.value}: {lives}" if lives else cause.value
+    told = {Cause.ONE_INSTANCE: _LIVES, Cause.LOST_WITH_INSTANCE: _DIED}.get(cause, {}).get(kind)
+    return f"{told} ({cause.value})" if told else cause.value
 
 
 def _summary(
@@ -344,7 +349,7 @@ def _summary(
     blame = f" {wording} {kills} kill{'s' if kills != 1 else ''}" if kills and cause in BY_KILLS else ""
     verb = {"LOST": "lost", "STALE": "stale for a while", "FLICKER": "gone for a while"}.get(name, name)
     last = f", acknowledged within the last {before_ms:.1f} ms before the death" if before_ms >= 0 else ""
-    return f"{promise}: {_words(cause, kind)}: {many} {verb}{blame}{last}"
+    return f"{promise}: {many} {verb}{blame}{last}: {_words(cause, kind)}"
 
 
 def _wording(plan: Plan, known: Timeline, judged: Judged) -> str:

@@ -177,7 +177,7 @@ class _Judgement:
         elif one.needed == 0:
             actual = "declared not to survive a kill; only its cost is measured"
         else:
-            actual = f"0 broken in {one.exposures} exposures, so at most {one.bound_exposure:.3g} lost"
+            actual = f"0 broken in {one.exposures} exposures, so at most {_percent(one.bound_exposure)} lost"
         return Gate(
             group="promises",
             name=one.promise,
@@ -208,7 +208,7 @@ class _Judgement:
             parts.append(f"{len(judged.tolerated)} losses of a sort that it declares not to survive")
         if one.kills_exposed:
             parts.append(
-                f"at most {one.bound_kill:.2g} of kills lose something ({one.kills_exposed} clean kills)"
+                f"at most {_percent(one.bound_kill)} of kills lose something ({one.kills_exposed} clean kills)"
                 if not one.violations
                 else f"{one.kills_exposed} kills exposed something"
             )

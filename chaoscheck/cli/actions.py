@@ -13,15 +13,16 @@ from chaoscheck.cli.consoles import output, talk, write
 from chaoscheck.cli.live import view_for
 from chaoscheck.cli.progress import Aim
 from chaoscheck.cli.summary import print_summary
-from chaoscheck.cli.trying import show_exchange, show_probes
+from chaoscheck.cli.trying import show_exchange, show_held, show_probes
 from chaoscheck.engines.base import ENGINES
 from chaoscheck.faults.base import Mode
 from chaoscheck.faults.schedule import planned_strikes
-from chaoscheck.model.verdict import Result
+from chaoscheck.model.verdict import Result, Verdict
 from chaoscheck.phases.sizing import size
 from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan
-from chaoscheck.run import Options, choose_engine, conclude, run, shell_words
+from chaoscheck.reporting.text import one_line
+from chaoscheck.run import Options, choose_balancer, choose_engine, conclude, run, shell_words
 from chaoscheck.store import RunFolder, encode_result, load
 
 INTERRUPTED = 130
@@ -33,7 +34,7 @@ def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, v
     stderr = talk()
     plugins.load()
     validate(loaded)
-    choose_engine(loaded)
+    choose_balancer(loaded, choose_engine(loaded))
     if not quiet:
         announce(loaded, stderr)
     sizing = size(loaded.plan)
@@ -47,12 +48,14 @@ def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, v
 
 
 def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str]) -> int:
-    """Run up to the matrix, showing each exchange; the exit code is 0 unless something is wrong with plan or service."""
-    out = output()
+    """Run up to the matrix, showing each exchange; the exit code is 0 when everything held that was tried."""
+    out = output(markup=True)
     result, folder = run(loaded, Options(
-        reports=reports, keep=keep, only_try=True, command=shell_words(["chaoscheck", *words]), say=out.print,
-        watch=lambda exchange: show_exchange(out, exchange)))
+        reports=reports, keep=keep, only_try=True, command=shell_words(["chaoscheck", *words]),
+        say=lambda line: out.print(line, markup=False), watch=lambda exchange: show_exchange(out, exchange)))
     show_probes(out, folder.events())
+    if result.verdict is Verdict.INCONCLUSIVE and not result.interrupted and show_held(out, result):
+        return 0
     print_summary(out, result, folder.path, verbose=False)
     return INTERRUPTED if result.interrupted else result.verdict.exit_code
 
@@ -105,7 +108,8 @@ def check(path: Path, *, as_json: bool) -> int:
     stderr = talk()
     if before:
         stderr.print("judged again: the same result, byte for byte" if same else
-                   "judged again: the result DIFFERS from the saved one (another version of chaoscheck, or a changed history)")
+                     "judged again: the result DIFFERS from the saved one (another version of chaoscheck, or a changed "
+                     "history)")
     else:
         stderr.print("judged for the first time: this run had no result yet")
     return _finish(result, folder, as_json=as_json, quiet=False, verbose=False)
@@ -142,7 +146,7 @@ def _finish(result: Result, folder: RunFolder, *, as_json: bool, quiet: bool, ve
     else:
         out = output()
         if quiet:
-            out.print(f"{result.verdict.value}: {result.reason}", soft_wrap=True)
+            out.print(f"{result.verdict.value}: {one_line(result.reason)}", soft_wrap=True)
         else:
             print_summary(out, result, folder.path, verbose=verbose)
     return INTERRUPTED if result.interrupted else result.verdict.exit_code

@@ -16,14 +16,14 @@ class Reader(Console):
         silence(sys.stderr.fileno() if self.stderr else sys.stdout.fileno())
 
 
-def output(*, soft_wrap: bool = False) -> Console:
-    """What a command is asked for, on standard output."""
-    return Reader(highlight=False, soft_wrap=soft_wrap, no_color=True if "NO_COLOR" in os.environ else None)
+def output(*, soft_wrap: bool = False, markup: bool = False) -> Console:
+    """What a command is asked for, on standard output. Without `markup`, brackets are only brackets."""
+    return Reader(highlight=False, soft_wrap=soft_wrap, markup=markup, no_color=True if "NO_COLOR" in os.environ else None)
 
 
 def talk() -> Console:
     """What is said beside it, on standard error."""
-    return Reader(stderr=True, highlight=False)
+    return Reader(stderr=True, highlight=False, markup=False, no_color=True if "NO_COLOR" in os.environ else None)
 
 
 def write(text: str) -> None:

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from chaoscheck.model.events import ControlProbed, Event, MatrixProbed
 from chaoscheck.model.ops import Lane
+from chaoscheck.model.verdict import Result
 from chaoscheck.steps.mask import printable
 from chaoscheck.steps.perform import Exchange
 
@@ -48,6 +49,16 @@ def show_probes(console: Console, events: Sequence[Event]) -> None:
         for writer in names:
             row = "".join(f"{_mark(mine, writer, reader):>10}" for reader in names)
             console.print(f"{writer:>10}{row}", highlight=False)
+
+
+def show_held(console: Console, result: Result) -> bool:
+    """Say that all of it held, if it did: the evidence that a verdict needs is a run's business."""
+    if not result.matrix or not all(cell.holds for cell in result.matrix):
+        return False
+    promises = ", ".join(one.promise for one in result.promises)
+    console.print(f"\nThe plan works: {promises} can fail, hold, and hold between every two of {result.instances} instances. "
+                  "No instance was killed: `chaoscheck run` does that.", highlight=False, markup=False, soft_wrap=True)
+    return True
 
 
 def _mark(cells: list[MatrixProbed], writer: str, reader: str) -> str:

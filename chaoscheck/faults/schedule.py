@@ -15,19 +15,20 @@ AIMS = 8
 def rounds(seed: int, instances: int, chaos: Chaos) -> Iterator[list[Strike]]:
     """Round after round, without end; each strikes every slot once, in a drawn order, shams in between.
 
-    Each slot gets its burst in one of the first `chaos.rounds` rounds. The shams lie in those rounds too, so that the
-    shortest run has them all.
+    Each slot gets its burst in one of the first `chaos.rounds` rounds; the mix deals the other strikes of those rounds by
+    quota, so that a short run has some of each. The shams lie in those rounds too.
     """
     draw = random.Random(f"{seed}:schedule")
     planned = chaos.rounds
     burst_round = {slot: draw.randrange(planned) for slot in range(1, instances + 1)}
+    deck = _deck(draw, instances * (planned - 1), chaos)
     sham_round = [draw.randrange(planned) for _ in range(chaos.shams)]
     index = 0
     number = 0
     while True:
         order = list(range(1, instances + 1))
         draw.shuffle(order)
-        modes = [(slot, Mode.BURST if burst_round[slot] == number else _mode(draw, chaos)) for slot in order]
+        modes = [(slot, Mode.BURST if burst_round[slot] == number else deck.pop()) for slot in order]
         for _ in range(sham_round.count(number)):
             modes.insert(draw.randrange(len(modes) + 1), (draw.randint(1, instances), Mode.SHAM))
         strikes = []
@@ -37,6 +38,8 @@ def rounds(seed: int, instances: int, chaos: Chaos) -> Iterator[list[Strike]]:
             index += 1
         yield strikes
         number += 1
+        if number >= planned:
+            deck = _deck(draw, instances, chaos)
 
 
 def planned_strikes(seed: int, instances: int, chaos: Chaos) -> list[Strike]:
@@ -45,8 +48,15 @@ def planned_strikes(seed: int, instances: int, chaos: Chaos) -> list[Strike]:
     return [strike for _ in range(chaos.rounds) for strike in next(source)]
 
 
-def _mode(draw: random.Random, chaos: Chaos) -> Mode:
-    weights = (chaos.mix.burst, chaos.mix.in_flight, chaos.mix.plain)
-    if not any(weights):
-        return Mode.PLAIN
-    return draw.choices((Mode.BURST, Mode.IN_FLIGHT, Mode.PLAIN), weights)[0]
+def _deck(draw: random.Random, size: int, chaos: Chaos) -> list[Mode]:
+    """So many strikes in the proportions of the mix (largest remainders), in a drawn order; plain where it has no weight."""
+    weights = {Mode.IN_FLIGHT: chaos.mix.in_flight, Mode.PLAIN: chaos.mix.plain, Mode.BURST: chaos.mix.burst}
+    total = sum(weights.values())
+    if not total:
+        return [Mode.PLAIN] * size
+    quotas = {mode: size * weight / total for mode, weight in weights.items()}
+    deck = [mode for mode, quota in quotas.items() for _ in range(int(quota))]
+    by_remainder = sorted(quotas, key=lambda mode: int(quotas[mode]) - quotas[mode])
+    deck += by_remainder[:size - len(deck)]
+    draw.shuffle(deck)
+    return deck

@@ -165,11 +165,20 @@ def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
             return PlanError(f"missing key '{keys[-1]}'{where}", place=_place(keys[:-1], path, lines))
         case "value_error":
             reason = str(item["ctx"]["error"])
+            if not keys:
+                # What is wrong between sections begins with the name of one.
+                place = _place(re.findall(r"\w+", reason)[:1], path, lines)
             return PlanError(f"{dotted}: {reason}" if dotted else reason, place=place)
         case _:
             given = repr(item["input"])
             shown = given if len(given) <= 60 else given[:57] + "..."
-            return PlanError(f"{dotted}: {item['msg'][:1].lower()}{item['msg'][1:]}, not {shown}", place=place)
+            said = _WORDS.get(item["type"], item["msg"][:1].lower() + item["msg"][1:])
+            return PlanError(f"{dotted}: {said}, not {shown}", place=place)
+
+
+_WORDS = {"model_type": "must be a mapping of keys", "dict_type": "must be a mapping of keys",
+          "too_short": "must not be empty", "tuple_type": "must be a list", "string_type": "must be a text"}
+"""Where the library's own sentence speaks of its classes."""
 
 
 def _place(keys: list[str], path: Path, lines: dict[str, int]) -> str:

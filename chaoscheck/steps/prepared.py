@@ -13,6 +13,7 @@ from chaoscheck.steps.read import Expectation, Page, Reader
 from chaoscheck.steps.render import (
     CompiledStep,
     Origin,
+    default_auth,
     default_headers,
     names_needed,
     names_of_secrets,
@@ -172,7 +173,7 @@ class PreparedPromise:
                     timeout_s=timeout_s,
                     # Whoever logs in says so in full: there is nothing to repeat yet.
                     session_headers={} if self.is_session and action == "do" else session_headers,
-                    auth=None if (self.is_session and action == "do") or promise.as_ == "guest" else auth,
+                    auth=default_auth(promise, action, auth),
                 )
                 for step in parts
             )

@@ -175,6 +175,11 @@ def default_headers(login: Promise | None) -> dict[str, str]:
     return dict(login.see[-1].headers) if login is not None else {}
 
 
+def default_auth(promise: Promise, action: str, auth: str | None) -> str | None:
+    """The target's credentials, where that action sends them: neither while logging in nor as a guest."""
+    return None if promise.as_ == "guest" or (promise.kind == "session" and action == "do") else auth
+
+
 def origin_form(address: str) -> str:
     """Path and query of a URL, or of a path already."""
     parts = urlsplit(address)

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 from chaoscheck.engines.base import ENGINES, Fleet, Site
 from chaoscheck.engines.docker.api import connect, talking
 from chaoscheck.engines.docker.containers import remove_all
-from chaoscheck.engines.docker.fleet import DockerFleet
+from chaoscheck.engines.docker.fleet import DockerFleet, check
 from chaoscheck.engines.docker.labels import RUN, only
 from chaoscheck.engines.owner import Owner
 from chaoscheck.errors import EngineUnavailable
+from chaoscheck.plan.plan import LoadedPlan
 
 
 @ENGINES.add("docker")
@@ -27,6 +28,10 @@ class DockerEngine:
         except EngineUnavailable as error:
             return error.message
         return ""
+
+    def check(self, plan: LoadedPlan) -> None:
+        """Raises PlanError for what containers can't do, and for folders that can't be built."""
+        check(plan)
 
     def open(self, site: Site) -> Fleet:
         """A fleet for one run; makes nothing yet. Raises EngineUnavailable."""

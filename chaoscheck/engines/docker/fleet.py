@@ -24,6 +24,7 @@ from chaoscheck.engines.owner import Owner
 from chaoscheck.engines.refusal import RefusalWatch
 from chaoscheck.errors import PlanError
 from chaoscheck.model.places import Address, Incarnation
+from chaoscheck.plan.plan import LoadedPlan
 
 KILL_LIMIT_S = 10.0
 
@@ -45,10 +46,8 @@ class DockerFleet:
 
     def prepare(self) -> None:
         """Images, network, volumes, stores (ready), then setup commands. Raises an EnvironmentTrouble."""
+        check(self._site.plan)
         target = self._plan.target
-        if not (target.image or target.build):
-            raise PlanError("the docker engine runs images, and target has only a command",
-                            place=self._site.plan.place("target"), hint="add image or build, or say engine: process")
         ids = self._get_images()
         self._image = ids.pop("target")
         self._containers.network.make()
@@ -152,6 +151,21 @@ class DockerFleet:
 
     def _folder(self, build: str | None) -> Path | None:
         return None if build is None else (self._site.plan.folder / build).resolve()
+
+
+def check(plan: LoadedPlan) -> None:
+    """PlanError where the plan asks for what containers can't do, or names a folder that can't be built."""
+    target = plan.plan.target
+    if not (target.image or target.build):
+        raise PlanError("the docker engine runs images, and target has only a command", place=plan.place("target"),
+                        hint="add image or build, or say engine: process")
+    builds: dict[tuple[str, ...], tuple[str | None, str]] = {("target",): (target.build, target.dockerfile)}
+    builds |= {("stores", name): (store.build, store.dockerfile) for name, store in plan.plan.stores.items()}
+    for keys, (build, dockerfile) in builds.items():
+        folder = (plan.folder / (build or "")).resolve()
+        if build and not (folder / dockerfile).is_file():
+            raise PlanError(f"{'.'.join(keys)}: there is no {dockerfile} in {folder}", place=plan.place(*keys, "build"),
+                            hint="build is a folder beside the plan")
 
 
 class DockerSidecar:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from chaoscheck.engines.base import ENGINES, Fleet, Site
-from chaoscheck.engines.process.fleet import ProcessFleet
+from chaoscheck.engines.process.fleet import ProcessFleet, check, working_folder
 from chaoscheck.engines.process.records import records
+from chaoscheck.plan.plan import LoadedPlan
 
 
 @ENGINES.add("process")
@@ -29,6 +30,10 @@ class ProcessEngine:
         if sys.platform == "linux" and Path(f"/proc/{os.getpid()}/stat").exists():
             return ""
         return "the process engine needs Linux with /proc, to see that every process of an instance is dead"
+
+    def check(self, plan: LoadedPlan) -> None:
+        """Raises PlanError for what local processes can't do, and for a command that isn't there."""
+        check(plan, working_folder(plan))
 
     def open(self, site: Site) -> Fleet:
         """A fleet for one run; makes nothing yet."""

@@ -34,7 +34,7 @@ class ProcessFleet:
         self.kill_limit_s = LIMIT_S
         self._site = site
         self._target = site.plan.plan.target
-        self._cwd = (site.plan.folder / (self._target.build or ".")).resolve()
+        self._cwd = working_folder(site.plan)
         self._ports = Ports()
         self._record: Record | None = None
         self._children: dict[str, Child] = {}
@@ -208,6 +208,11 @@ class ProcessSidecar:
 
     def running(self) -> bool:
         return self._child.state().running
+
+
+def working_folder(plan: LoadedPlan) -> Path:
+    """The plan's build folder, else the plan's own."""
+    return (plan.folder / (plan.plan.target.build or ".")).resolve()
 
 
 def check(plan: LoadedPlan, cwd: Path) -> None:

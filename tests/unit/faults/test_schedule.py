@@ -42,6 +42,12 @@ def test_every_slot_gets_a_burst_and_all_shams_are_made(seed: int, instances: in
     assert [strike.index for strike in strikes] == list(range(len(strikes)))
 
 
+@given(SEEDS, st.integers(3, 20))
+def test_default_mix_has_some_of_each_in_the_shortest_run(seed: int, instances: int) -> None:
+    """Two rounds over three slots already strike in every way."""
+    assert {strike.mode for strike in planned_strikes(seed, instances, Chaos())} == set(Mode)
+
+
 def test_other_seeds_strike_otherwise() -> None:
     """A seed that seeds nothing would make every run the same."""
     assert len({tuple(strike.slot for strike in planned_strikes(seed, 5, Chaos())) for seed in range(20)}) > 10

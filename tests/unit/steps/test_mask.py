@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chaoscheck.steps.base import Answer, Trouble, Wire
-from chaoscheck.steps.mask import EXCERPT_CHARS, Masker, looks_secret, printable
+from chaoscheck.steps.mask import (
+    EXCERPT_CHARS,
+    Masker,
+    carries_credentials,
+    looks_secret,
+    names_secret,
+    printable,
+)
 
 MASKER = Masker(["pw", "hunter2-long"])
 
@@ -94,3 +101,20 @@ def test_printable_text_is_printable_and_utf8(text: str) -> None:
 )
 def test_taken_value_looks_like_a_token_or_not(text: str, secret: bool) -> None:
     assert looks_secret(text) is secret
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "userPassword", "passwd", "pass", "api_key", "csrf", "token", "sid", "x_auth"]
+)
+def test_name_says_that_a_secret_stands_behind_it(name: str) -> None:
+    assert names_secret(name)
+
+
+@pytest.mark.parametrize("name", ["user", "me", "id", "passage", "side", "author", "pinned", "value"])
+def test_name_that_only_sounds_like_it_is_no_secret(name: str) -> None:
+    assert not names_secret(name)
+
+
+def test_credentials_are_carried_by_some_headers_only() -> None:
+    names = ("Cookie", "authorization", "X-Api-Key", "Host", "If-Match")
+    assert [name for name in names if carries_credentials(name)] == ["Cookie", "authorization", "X-Api-Key"]

@@ -71,7 +71,7 @@ class Router:
 class Stage:
     """A performer in front of a service that is a function; it checks that each attempt was recorded before it came."""
 
-    def __init__(self, promises: dict[str, Any], service: Service, **more: Any) -> None:
+    def __init__(self, promises: dict[str, Any], service: Service, *, auth: str | None = None, **more: Any) -> None:
         self.service = service
         self.journal = Journal()
         self.wires: list[Wire] = []
@@ -81,7 +81,7 @@ class Stage:
         self.clock = MonotonicClock()
         self.performer = Performer(
             {name: Promise.model_validate(promise) for name, promise in promises.items()},
-            Target(image="x", public_url=ORIGIN),
+            Target(image="x", public_url=ORIGIN, auth=auth),
             "http://127.0.0.1:1",
             self,
             self.journal,
@@ -268,6 +268,42 @@ def test_guest_has_nothing_of_the_session() -> None:
     assert stage.client.jar.value("sid") == "c1"
 
 
+BASIC = "Basic YWw6cHc="  # al:pw
+
+
+def authorized(stage: Stage) -> list[str | None]:
+    """The Authorization of each request made since the last call."""
+    sent = [{name.lower(): value for name, value in wire.headers}.get("authorization") for wire in stage.wires]
+    stage.wires.clear()
+    return sent
+
+
+def test_auth_of_the_target_goes_with_every_step_but_a_guests() -> None:
+    """No step needs to repeat it; whoever reads as a guest, or is one, sends none."""
+    note = {"kind": "kept", "do": [{"get": "/a"}, {"post": "/n"}], "see": {"get": "/n", "as": "guest"}}
+    open_note = {"kind": "kept", "as": "guest", "do": {"post": "/n"}, "see": {"get": "/n"}}
+    stage = Stage({"n": note, "open": open_note}, lambda wire, headers: answer(200), auth="$user:pw")
+    stage.run("n", "do")
+    assert authorized(stage) == [BASIC, BASIC]
+    stage.run("n", "see")
+    stage.run("open", "do")
+    stage.run("open", "see")
+    assert authorized(stage) == [None, None, None]
+    stage.client = stage.client.guest().copy()
+    stage.run("n", "do")
+    assert authorized(stage) == [None, None]
+
+
+def test_auth_of_the_target_goes_with_all_of_a_session_but_its_login() -> None:
+    """A user who signs up, or logs in again, isn't known yet."""
+    login = {"kind": "session", "do": {"put": "/u/$user", "take": {"id": "json:id"}}, "see": {"get": "/me"}}
+    stage = Stage({"login": login, "note": NOTE}, lambda wire, headers: answer(200, {"id": "al"}), auth="$id:pw")
+    for action in ("see", "do", "see", "do"):
+        stage.run("login", action)
+    stage.run("note", "see")
+    assert authorized(stage) == [None, None, BASIC, None, BASIC]
+
+
 def test_attempt_that_was_not_sent_goes_elsewhere() -> None:
     """Only if certainly nothing left; each try has an id of its own and the same intended start."""
     stage = Stage({"profile": PROFILE}, lambda wire, headers: answer(204))
@@ -348,6 +384,43 @@ def test_session_that_answers_as_someone_else_is_gone_as_wrong_user() -> None:
     assert (op.outcome, op.seen) == ("unrecognised", "")
 
 
+def test_session_page_that_names_others_is_no_wrong_user() -> None:
+    """Where the plan says what to read, another's name elsewhere on the page says nothing of who this client is."""
+    login = {"kind": "session", "do": {"post": "/login"}, "see": {"get": "/me", "value": "css:#me"}}
+    stage = Stage(
+        {"login": login},
+        lambda wire, headers: answer(200, "<p>written by bob"),
+        other_user=lambda text: "bob" if "bob" in text else None,
+    )
+    op = stage.run("login", "see").op
+    assert (op.outcome, op.seen, op.error) == ("unrecognised", "", "unrecognised: read nothing at css:#me")
+
+
+@pytest.mark.parametrize("reads", [{"value": "json:nick"}, {"values": "json:nicks[*]"}])
+def test_read_that_finds_nothing_has_not_seen_anything(reads: dict[str, str]) -> None:
+    """Without a word of `expect`: an answer that lacks what is to be read is no evidence of it."""
+    promise = {"kind": "register", "do": {"put": "/p", **reads}, "see": {"get": "/p", **reads}}
+    shown: set[str] = set()
+    stage = Stage({"p": promise}, lambda wire, headers: answer(200, {"nick": None}), gone_by_expect=shown)
+    op = stage.run("p", "see").op
+    assert (op.outcome, op.error) == ("unrecognised", f"unrecognised: read nothing at {next(iter(reads.values()))}")
+    shown.add("p")
+    assert stage.run("p", "see").op.outcome == "gone"
+    assert stage.run("p", "do").op.outcome == "ok"
+
+
+def test_gone_of_the_plan_adds_to_what_absence_looks_like_anyway() -> None:
+    """A page in the plan's words is absence, and so are a 404 and a login page still; another page isn't known."""
+    see = {"get": "/n", "expect": {"text": "here"}, "gone": "not found"}
+    stage = Stage({"p": {"kind": "kept", "do": {"post": "/n"}, "see": see}}, shop, gone_by_expect={"p"})
+    answers = [answer(200, "not found"), answer(404), answer(302, "", ("Location", "/login")), answer(200, "oops")]
+    outcomes = []
+    for each in answers:
+        stage.service = lambda wire, headers, each=each: each  # type: ignore[misc]
+        outcomes.append(stage.run("p", "see").op.outcome)
+    assert outcomes == ["gone", "gone", "gone", "unrecognised"]
+
+
 def test_unmet_expectation_is_absence_once_controls_showed_that_it_can_be() -> None:
     """Until then it is an answer that the plan doesn't know."""
     shown: set[str] = set()
@@ -378,6 +451,39 @@ def test_what_is_recorded_holds_no_secret() -> None:
     assert op.excerpt == "500 al *** *** *** ***  [31m"
     written = repr(shown) + repr(stage.journal.rows)
     assert not [secret for secret in (TOKEN, "pw-of-plan", "sid=c1", "sid=c2") if secret in written]
+
+
+def test_name_taken_is_shown_unless_it_is_a_secret() -> None:
+    """Masked: what goes out as a credential, what is named or looks like one. `/user3` is nobody's secret."""
+    login = {
+        "kind": "session",
+        "do": {"post": "/login", "take": {"me": "json:me", "csrf": "json:c", "key": "json:k", "ref": "json:r"}},
+        "see": {"get": "/$me", "headers": {"X-Api-Key": "$key"}},
+    }
+    taken = {"me": "user3", "c": "c9", "k": "k7", "r": "0123456789abcdef"}
+    shown: list[Exchange] = []
+    stage = Stage({"login": login}, lambda wire, headers: answer(200, taken), watch=shown.append)
+    stage.run("login", "do")
+    assert dict(shown[-1].taken) == {"me": "user3", "csrf": "***", "key": "***", "ref": "***"}
+    stage.service = lambda wire, headers: answer(500, "user3 c9 k7 0123456789abcdef pw al")
+    op = stage.run("login", "see").op
+    assert (shown[-1].wire.path, op.excerpt) == ("/user3", "500 user3 *** *** *** *** al")
+
+
+def test_name_taken_that_repeats_a_public_one_is_no_secret() -> None:
+    """An id that is the user's name looks like a token; the report would be unreadable without it."""
+    login = {"kind": "session", "do": {"put": "/u/$user", "take": {"id": "json:id"}}, "see": {"get": "/me"}}
+    stage = Stage({"login": login}, lambda wire, headers: answer(200, {"id": "user-20261122-t-1"}), auth="$id:l1teral")
+    stage.client.names["user"] = "user-20261122-t-1"
+    stage.run("login", "do")
+    stage.service = lambda wire, headers: answer(500, "user-20261122-t-1 l1teral")
+    assert stage.run("login", "see").op.excerpt == "500 user-20261122-t-1 ***"
+
+
+def test_page_that_is_recorded_is_what_a_person_would_read() -> None:
+    page = answer(404, "<title>Shop</title><body><p>No such <b>note</b>", ("Content-Type", "text/html"))
+    stage = Stage({"note": NOTE}, lambda wire, headers: page)
+    assert stage.run("note", "see").op.excerpt == "404 Shop | No such note"
 
 
 def test_action_that_a_promise_lacks_is_a_plan_error() -> None:

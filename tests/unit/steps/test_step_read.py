@@ -72,6 +72,48 @@ def test_reader_finds_what_the_plan_names(text: str, body: bytes, found: list[st
     assert Reader(text).first(page) == (found[0] if found else None)
 
 
+@pytest.mark.parametrize(
+    ("text", "body", "there"),
+    [
+        ("json:items[*].sku", b'{"items":[]}', True),
+        ("json:items[*].sku", b'{"items":[{"sku":"a"}]}', True),
+        ("json:items[*].sku", b'{"error":"log in"}', False),
+        ("json:[*].sku", b"[]", True),
+        ("json:[*].sku", b"{}", False),
+        ("json:user", b'{"user":null}', False),
+        ("json:items", b'{"items":[]}', True),
+        ("css:li", b"<ul></ul>", False),
+    ],
+)
+def test_list_that_is_empty_is_there_and_one_that_is_missing_is_not(text: str, body: bytes, there: bool) -> None:
+    """An emptied cart was read; an answer without any cart was not."""
+    assert Reader(text).there(Page(answer(body))) is there
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (
+            b"<!DOCTYPE html><html><head><title> My\n shop</title><style>p{}</style></head><body><script>x()</script>"
+            b"<h1>Sign  in</h1><p hidden>no</p><p>Wrong <b>password</b><!-- no --></p><noscript>no</noscript></body>",
+            "My shop | Sign in Wrong password",
+        ),
+        (b"<p>no title", "no title"),
+        (b"<html><head><title>only</title></head><body></body></html>", "only"),
+        (b"<script>x()</script>", "<script>x()</script>"),
+        (b"plain words", "plain words"),
+        (b"", ""),
+    ],
+)
+def test_page_is_shown_by_its_title_and_visible_words(body: bytes, shown: str) -> None:
+    """Whoever reads a report wants to know what the user saw, not which doctype it had."""
+    assert Page(answer(body, ("Content-Type", "text/html; charset=utf-8"))).shown == shown
+
+
+def test_answer_that_is_no_page_is_shown_as_it_is() -> None:
+    assert Page(answer(b'{"a": "<b>"}', ("Content-Type", "application/json"))).shown == '{"a": "<b>"}'
+
+
 @pytest.mark.parametrize("text", ["user", "xpath:/a", "json:a[", "json:a..b", "css:[", "match:(", "css:a:::b"])
 def test_reader_that_can_not_be_is_a_plan_error(text: str) -> None:
     """A mistake is found when the plan is made ready, with a hint."""
@@ -114,6 +156,7 @@ def test_reader_of_any_bytes_never_raises(body: bytes, text: str, kind: str) -> 
     assert all(isinstance(item, str) for item in Reader(text).all(page))
     for item in Reader(text).all(page):
         item.encode()
+    Page(answer(body, ("Content-Type", "text/html"))).shown.encode()
 
 
 ECHO = answer(b'hello al, "v.1" costs $5', ("X-A", "one"), status=201)

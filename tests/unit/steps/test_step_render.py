@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from chaoscheck.errors import PlanError
 from chaoscheck.model.wire import REQUEST_HEADER
@@ -21,10 +22,16 @@ from chaoscheck.steps.render import CompiledStep, Origin, header_safe, names_nee
 ORIGIN = Origin(url="https://shop.test:8443", forwarded="https", extra={"X-Forwarded-For": "10.0.0.$n", "X-All": "1"})
 
 
-def wire(step: dict[str, Any], names: dict[str, str] | None = None, *, defaults: dict[str, str] | None = None) -> Wire:
+def wire(
+    step: dict[str, Any],
+    names: dict[str, str] | None = None,
+    *,
+    defaults: dict[str, str] | None = None,
+    auth: str | None = None,
+) -> Wire:
     jar = Jar(ORIGIN.url)
     jar.absorb("/", ["sid=s1; Path=/"])
-    made = CompiledStep(Step.model_validate(step), ORIGIN, defaults=defaults, timeout_s=3.0)
+    made = CompiledStep(Step.model_validate(step), ORIGIN, defaults=defaults, auth=auth, timeout_s=3.0)
     return made.wire({"value": "a b/c?&é", "user": "al", "n": "7"} | (names or {}), jar, "rid-1")
 
 
@@ -120,6 +127,32 @@ def test_auth_is_basic() -> None:
     assert headers(wire({"get": "/", "auth": "$user:pw"}))["authorization"] == "Basic YWw6cHc="
 
 
+@pytest.mark.parametrize(
+    ("step", "sent"),
+    [
+        ({"get": "/"}, "Basic YWw6cHc="),
+        ({"get": "/", "auth": "bob:pw"}, "Basic Ym9iOnB3"),
+        ({"get": "/", "headers": {"authorization": "Bearer t"}}, "Bearer t"),
+        ({"get": "/", "auth": "bob:pw", "headers": {"Authorization": "Bearer t"}}, "Basic Ym9iOnB3"),
+        ({"get": "/", "auth": "$unset:pw"}, None),
+    ],
+)
+def test_auth_of_the_target_holds_unless_the_step_has_credentials(step: dict[str, Any], sent: str | None) -> None:
+    """One Authorization at most; one that mentions what nothing has set is left out."""
+    assert headers(wire(step, auth="$user:pw")).get("authorization") == sent
+
+
+def test_auth_of_the_target_whose_name_nothing_has_set_is_left_out() -> None:
+    """Before an account has its id nobody sends half of it."""
+    assert "authorization" not in headers(wire({"get": "/"}, auth="$id:pw"))
+    assert headers(wire({"get": "/"}, {"id": "al"}, auth="$id:pw"))["authorization"] == "Basic YWw6cHc="
+
+
+def test_auth_without_a_password_is_an_error_of_the_plan() -> None:
+    with pytest.raises(ValidationError, match="user:password"):
+        Step.model_validate({"get": "/", "auth": "$user"})
+
+
 def test_header_value_can_not_begin_another_header() -> None:
     """A value taken from a hostile answer stays one value."""
     sent = headers(wire({"get": "/", "headers": {"X-T": "$t"}}, {"t": "a\r\nX-Evil: 1\0é"}))
@@ -180,4 +213,7 @@ def test_name_that_nothing_sets_is_found_before_traffic() -> None:
     with pytest.raises(PlanError, match=r"promise 'p': see of /p uses \$etagg") as raised:
         check_names({"p": promise})
     assert raised.value.hint == "did you mean 'etag'?"
-    check_names({"p": promise}, ["etagg"])
+    check_names({"p": promise}, ["etagg"], "$user:$etag")
+    with pytest.raises(PlanError, match=r"target.auth uses \$usr") as raised:
+        check_names({"p": promise}, ["etagg"], "$usr:$password")
+    assert raised.value.hint == "did you mean 'user'?"
