@@ -15,16 +15,17 @@ from pathlib import Path
 
 import chaoscheck
 from chaoscheck import plugins
-from chaoscheck.balancers.base import BALANCERS, Balancer
+from chaoscheck.balancers.base import Balancer
 from chaoscheck.checkers.judge import judge
-from chaoscheck.engines.base import ENGINES, Engine, Fleet, HasClock, Simulates, Site
-from chaoscheck.errors import ChaosError, EngineUnavailable, EnvironmentTrouble, PlanError
+from chaoscheck.engines.base import Engine, Fleet, HasClock, Simulates, Site
+from chaoscheck.errors import EnvironmentTrouble
 from chaoscheck.faults.base import FAULTS
 from chaoscheck.model import events
 from chaoscheck.model.clock import Clock, MonotonicClock
 from chaoscheck.model.ops import Phase
 from chaoscheck.model.verdict import Result
 from chaoscheck.phases.chaos import chaos
+from chaoscheck.phases.choose import choose_balancer, choose_engine
 from chaoscheck.phases.controls import controls
 from chaoscheck.phases.ending import Interrupts, ending
 from chaoscheck.phases.load import baseline, final_reads, settle, start_traffic
@@ -35,7 +36,6 @@ from chaoscheck.phases.sizing import size
 from chaoscheck.phases.stage import Stage
 from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan
-from chaoscheck.registry import ChecksPlans
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.steps.base import Transport
 from chaoscheck.steps.perform import Exchange
@@ -128,54 +128,16 @@ def conclude(folder: RunFolder) -> Result:
     return result
 
 
-def choose_engine(loaded: LoadedPlan) -> Engine:
-    """The engine that the plan names, or the first that can be used here and can run the plan.
-
-    Raises EngineUnavailable with what each one said, and PlanError where that is what stands in the way.
-    """
-    plugins.load()
-    plan = loaded.plan
-    containers = bool(plan.target.image or plan.target.build)
-    wanted = [plan.engine] if plan.engine != "auto" else \
-        (["docker"] if containers else []) + (["process"] if plan.target.command else [])
-    refusals: list[ChaosError] = []
-    for name in wanted:
-        engine = ENGINES.get(name)()
-        try:
-            require(engine, loaded)
-            return engine
-        except (PlanError, EngineUnavailable) as error:
-            refusals.append(error)
-    if len(refusals) == 1 and isinstance(refusals[0], PlanError):
-        raise refusals[0]
-    said = "; ".join(f"{name}: {error.message}" for name, error in zip(wanted, refusals, strict=True))
-    raise EngineUnavailable(f"no engine can run this plan ({said})",
-                            hint="start a container engine, or give target.command and use --engine process")
-
-
-def require(engine: Engine, loaded: LoadedPlan) -> None:
-    """Raises EngineUnavailable where it can't be used on this machine, and PlanError where it can't run the plan."""
-    refusal = engine.available()
-    if refusal:
-        raise EngineUnavailable(refusal)
-    if isinstance(engine, ChecksPlans):
-        engine.check(loaded)
-
-
-def choose_balancer(loaded: LoadedPlan, engine: Engine) -> Balancer:
-    """The balancer that the plan names, or the engine's usual one. Raises PlanError where it doesn't fit the plan."""
-    kind = loaded.plan.balancer.kind
-    balancer = BALANCERS.get(engine.default_balancer if kind == "auto" else kind)()
-    if isinstance(balancer, ChecksPlans):
-        balancer.check(loaded)
-    return balancer
-
-
 @contextmanager
 def _folder(loaded: LoadedPlan, options: Options) -> Iterator[RunFolder]:
-    options.reports.mkdir(parents=True, exist_ok=True)
     name = run_id(loaded.path, datetime.now(UTC), secrets.token_hex(2))
-    with RunFolder.create(options.reports, name, loaded) as folder:
+    try:
+        options.reports.mkdir(parents=True, exist_ok=True)
+        made = RunFolder.create(options.reports, name, loaded)
+    except OSError as error:
+        raise EnvironmentTrouble(f"the run's folder can't be made in {options.reports}: {error.strerror}",
+                                 hint="name a folder that can be written with --out") from None
+    with made as folder:
         yield folder
 
 
@@ -195,13 +157,14 @@ def _stage(loaded: LoadedPlan, options: Options, engine: Engine, balancer: Balan
     fleet = engine.open(Site(run=folder.run, plan=loaded, clock=clock, folder=folder.path, say=options.say))
     fault = FAULTS.get(plan.chaos.fault)()
     simulated = isinstance(fleet, Simulates)
-    stage = Stage(loaded=loaded, run=folder.run, seed=plan.seed, clock=clock, folder=folder.path, record=record, fleet=fleet,
-                  balancer=balancer, fault=fault, transport=_transport(fleet, clock),
+    stage = Stage(loaded=loaded, run=folder.run, seed=plan.seed, clock=clock, folder=folder.path, record=record,
+                  fleet=fleet, balancer=balancer, fault=fault, transport=_transport(fleet, clock),
                   traffic=SimulatedTraffic(fleet) if isinstance(fleet, Simulates) else ProcessTraffic(folder.path))
     with ending(stage, folder, interrupts, keep=options.keep):
-        stage.emit(events.RunStarted, run=folder.run, version=chaoscheck.__version__, seed=plan.seed, plan=loaded.path.name,
-                   engine=engine.name, balancer=balancer.name, instances=plan.instances, command=options.command,
-                   wall_ns=0 if simulated else wall_ns, environment={} if simulated else _environment())
+        stage.emit(events.RunStarted, run=folder.run, version=chaoscheck.__version__, seed=plan.seed,
+                   plan=loaded.path.name, engine=engine.name, balancer=balancer.name, instances=plan.instances,
+                   command=options.command, wall_ns=0 if simulated else wall_ns,
+                   environment={} if simulated else _environment())
         stage.enter(Phase.PREPARE)
         yield stage
 

@@ -27,18 +27,27 @@ class RegisterChecker(Fold):
         if op.action == "do":
             state.wrote = op.value
         if op.outcome == Outcome.FAIL:
-            self._failed(state, op.value)
+            if op.action == "do":
+                self._failed(state, op.value)
             return
         self._close(state)
         if op.action != "do":
-            # Taking the value away makes nothing certain: a removal that was sent may land at any later time.
+            # Taking the value away makes nothing certain, and one that is unknown may land at any later time.
             state.uncertain()
+            state.ended = state.ended or op.outcome == Outcome.UNKNOWN
         elif op.outcome == Outcome.OK:
-            state.certain(op.value, op, by_read=False)
-            if state.dead:
-                state.dead.discard(op.value)
+            self._acknowledged(state, op)
         else:
             self._possible(state, op.value)
+
+    @staticmethod
+    def _acknowledged(state: State, op: Op) -> None:
+        if state.ended:
+            state.uncertain()
+        else:
+            state.certain(op.value, op, by_read=False)
+        if state.dead:
+            state.dead.discard(op.value)
 
     @staticmethod
     def _failed(state: State, value: str) -> None:
@@ -85,7 +94,8 @@ class RegisterChecker(Fold):
         left = state.maybe.pop(op.seen) - 1
         if left:
             state.maybe[op.seen] = left
-        state.certain(op.seen, op, by_read=True)
+        if not state.ended:
+            state.certain(op.seen, op, by_read=True)
 
     def _other(self, state: State, op: Op) -> str:
         """A value that is neither certain nor possible nor known to have failed."""

@@ -20,7 +20,9 @@ class SessionChecker(Fold):
             return
         # A login that may have happened can have replaced the earlier one, and a logout that was sent may land yet.
         self._close(state)
-        if op.action == "do" and op.outcome == Outcome.OK:
+        if op.action != "do" and op.outcome == Outcome.UNKNOWN:
+            state.ended = True
+        if op.action == "do" and op.outcome == Outcome.OK and not state.ended:
             state.certain(op.value, op, by_read=False)
         else:
             state.uncertain()

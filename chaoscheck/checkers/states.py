@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, ClassVar
 
 from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Tally
@@ -28,41 +29,49 @@ _OK = Outcome.OK.value
 _CONFIRM = Lane.CONFIRM.value
 _FINAL = Lane.FINAL.value
 _FOLDED = slice(1, 19)
+BATCH = 8192
+"""Operations of a stream that are folded at a time."""
+
+
+Parked = tuple[str, str | None, str, int, int, int, str | None]
+"""An object of which nothing unusual is known: (obj, floor, acker, acked_ns, done_ns, other_sent_ns, base)."""
+
+Resumed = tuple["dict[str, State | Parked] | None", bool, str | None, str, int, int, int, str | None]
+
+_NEW: Parked = ("", None, "", -1, -1, -1, None)
 
 
 class State:
     """One object as its only writer knows it. `floor` None: nothing is certain.
 
     `spent`: the pair (object, kill) counts no more. `rebased`: a loss was reported and no write made certain since.
-    `calm`: no suspicion, no overlap. `base` is the first value read, `wrote` the last one written.
+    `ended`: a removal may land at any later time, so that nothing becomes certain any more. `calm`: no suspicion, no
+    overlap. `base` is the first value read, `wrote` the last one written.
     """
 
-    # Defaults live in the class: most objects only ever set a few of these, and there are many objects.
-    floor: str | None = None
-    by_read: bool = False
-    acker: str = ""
-    acked_ns: int = -1
-    other_sent_ns: int = -1
-    done_ns: int = -1
-    wrote: str = ""
-    spent: bool = False
-    maybe: dict[str, int] | None = None
-    dead: set[str] | None = None
-    base: str | None = None
-    suspicion: Suspicion | None = None
-    torn: bool = False
-    ended: bool = False
-    rebased: bool = False
+    __slots__ = (
+        "acked_ns", "acker", "base", "by_read", "dead", "done_ns", "ended", "floor", "maybe", "other_sent_ns",
+        "rebased", "spent", "suspicion", "torn", "wrote",
+    )  # fmt: skip
+
+    def __init__(self, parked: Parked = _NEW) -> None:
+        _, self.floor, self.acker, self.acked_ns, self.done_ns, self.other_sent_ns, self.base = parked
+        self.wrote = self.floor or ""
+        self.by_read = self.spent = self.torn = self.ended = self.rebased = False
+        self.maybe: dict[str, int] | None = None
+        self.dead: set[str] | None = None
+        self.suspicion: Suspicion | None = None
 
     @property
     def calm(self) -> bool:
         return not self.torn and self.suspicion is None
 
-    def common(self) -> tuple[str | None, str, int, int, bool]:
-        """(floor, acker, done_ns, other_sent_ns, plain) for the fast way of folding."""
-        calm = not self.torn and self.suspicion is None
-        plain = calm and not (self.by_read or self.spent or self.rebased or self.ended)
-        return self.floor if calm else None, self.acker, self.done_ns, self.other_sent_ns, plain
+    def parked(self, obj: str) -> Parked | None:
+        """All there is to know of it in one tuple; None when that is more than a tuple says."""
+        unusual = self.by_read or self.spent or self.rebased or self.ended or self.maybe or self.dead
+        if unusual or not self.calm or self.wrote not in ("", self.floor):
+            return None
+        return obj, self.floor, self.acker, self.acked_ns, self.done_ns, self.other_sent_ns, self.base
 
     def certain(self, value: str, op: Op, *, by_read: bool) -> None:
         """From now on `value` is what is certain, on the word of the incarnation that answered `op`."""
@@ -120,7 +129,8 @@ class Fold:
 
     def __init__(self, promise: str) -> None:
         self.promise = promise
-        self._sessions: dict[str, dict[str, State]] = {}
+        # A history has many more sessions than instances: one with a single usual object is that one tuple.
+        self._sessions: dict[str, Parked | dict[str, State | Parked]] = {}
         self._deaths: dict[str, Death] = {}
         self._closed: dict[str, deque[tuple[int, int]]] = {}
         self._tally = Tally()
@@ -157,54 +167,65 @@ class Fold:
         return self._step(state, op)
 
     def fold(self, ops: Iterable[Op]) -> None:
-        # The common operations, a user's acknowledged write and a read that agrees, are settled here with the state in
-        # local names; `floor` is None and `plain` False while anything about the object is not common.
-        by_value, sessions = self.by_value, self._sessions
-        session = obj = floor = acker = None
-        last_ns = other_ns = 0
-        plain = False
-        state = State()
-        reads = writes = 0
+        if isinstance(ops, list):
+            self._fold(ops)
+            return
+        rest = iter(ops)
+        while batch := list(islice(rest, BATCH)):
+            self._fold(batch)
+
+    def _fold(self, ops: list[Op]) -> None:
+        # The common operations, a user's acknowledged write and a read that agrees, are settled here with the object in
+        # local names; `usual` is False while those don't hold it, and `floor` None then.
+        presence, sessions, closed, folded = not self.by_value, self._sessions, self._closed, _FOLDED
+        session = obj = acker = ""
+        floor = base = objects = None
+        acked_ns = last_ns = other_ns = -1
+        usual = False
+        writes = slow = 0
         for op in ops:
-            fields: Any = op[_FOLDED]
-            whose, _, action, what, _, _, value, lane, _, _, _, sent, done, outcome, _, _, who, seen = fields
-            if what != obj or whose != session:
-                state.done_ns, state.other_sent_ns = last_ns, other_ns
+            fields: Any = op[folded]
+            whose, _, action, what, _, _, value, lane, _, judged, _, sent, done, outcome, _, _, who, seen = fields
+            if whose != session or what != obj:
+                if usual:
+                    held = (obj, floor, acker, acked_ns, last_ns, other_ns, base)
+                    if objects is None:
+                        sessions[session] = held
+                    else:
+                        objects[obj] = held
                 session, obj = whose, what
                 if whose in sessions:
-                    state = self._state(whose, what)
-                    floor, acker, last_ns, other_ns, plain = state.common()
+                    objects, usual, floor, acker, acked_ns, last_ns, other_ns, base = self._resume(whose, what)
                 else:
-                    state = State()
-                    sessions[whose] = {what: state}
-                    floor, acker, last_ns, other_ns, plain = None, "", -1, -1, True
-            if outcome == "ok" and lane == "user" and sent >= last_ns:
+                    objects = floor = base = None
+                    acker, acked_ns, last_ns, other_ns, usual = "", -1, -1, -1, True
+            if outcome == "ok" and lane == "user" and judged and sent >= last_ns:
                 if action == "see":
-                    if seen == floor if by_value else floor is not None:
-                        reads += 1
+                    if seen == floor or (presence and floor is not None):
                         last_ns = done
                         if who != acker and who:
                             other_ns = sent
                         continue
-                elif plain and action == "do":
-                    if other_ns >= 0:
-                        state.other_sent_ns = other_ns
-                        self._close(state)
+                elif usual and action == "do":
+                    if other_ns >= 0 and acker in closed:
+                        closed[acker].append((acked_ns, other_ns))
+                    elif other_ns >= 0 and acker:
+                        self._seal(acker, acked_ns, other_ns)
                     writes += 1
-                    state.floor = state.wrote = floor = value
-                    state.acker = acker = who
-                    state.acked_ns = last_ns = done
-                    other_ns = -1
+                    floor, acker, acked_ns, last_ns, other_ns = value, who, done, done, -1
                     continue
-            state.done_ns, state.other_sent_ns = last_ns, other_ns
+            slow += 1
+            if usual:
+                self._hold(session, (obj, floor, acker, acked_ns, last_ns, other_ns, base))
             self.feed(op)
-            floor, acker, last_ns, other_ns, plain = state.common()
-        state.done_ns, state.other_sent_ns = last_ns, other_ns
-        self._note("see/ok", reads)
+            objects, usual, floor, acker, acked_ns, last_ns, other_ns, base = self._resume(whose, what)
+        if usual:
+            self._hold(session, (obj, floor, acker, acked_ns, last_ns, other_ns, base))
+        self._note("see/ok", len(ops) - writes - slow)
         self._note("do/ok", writes)
 
     def healed(self, session: str, obj: str) -> bool:
-        state = self._sessions.get(session, {}).get(obj)
+        state = self._objects(session).get(obj)
         if state is None or state.suspicion is None:
             return True
         return state.suspicion.healed_ns >= 0
@@ -212,22 +233,23 @@ class Fold:
     def certain(self, session: str) -> list[str]:
         known = [
             (state.acked_ns, obj)
-            for obj, state in self._sessions.get(session, {}).items()
+            for obj, state in self._objects(session).items()
             if state.floor is not None and not state.torn
         ]
         return [obj for _, obj in sorted(known)]
 
     def value_of(self, session: str, obj: str) -> str:
-        state = self._sessions.get(session, {}).get(obj)
+        state = self._objects(session).get(obj)
         return state.floor or "" if state is not None else ""
 
     def exposed(self, session: str) -> list[str]:
-        return [obj for obj, state in self._sessions.get(session, {}).items() if self._pending(state) is not None]
+        return [obj for obj, state in self._objects(session).items() if self._pending(state) is not None]
 
     def forget(self, session: str) -> None:
-        for obj, state in self._sessions.pop(session, {}).items():
+        for obj, state in self._objects(session).items():
             self._conclude(session, obj, state)
             self._close(state)
+        self._sessions.pop(session, None)
 
     def tally(self) -> Tally:
         seen = Tally()
@@ -242,6 +264,8 @@ class Fold:
                 known = doubted.pop((session, obj, anomaly.acked_ns), anomaly)
                 seen.anomalies.append(anomaly if anomaly.confirmed else known)
         seen.anomalies.extend(doubted.values())
+        for victim, times in seen.kept_after.items():
+            seen.kept_after[victim] = sorted(times)[-NEWEST:]
         self._count_lost(seen)
         return seen
 
@@ -354,16 +378,18 @@ class Fold:
 
     def _close(self, state: State) -> None:
         """A later write (or the session's end) comes: what was read back until now is all that counts."""
-        if not self._countable(state) or state.other_sent_ns < 0:
-            return
-        death = self._deaths.get(state.acker)
-        if death is not None:
-            self._count(self._tally, death, state.acked_ns, state.other_sent_ns)
-            return
-        kept = self._closed.get(state.acker)
+        if self._countable(state) and state.other_sent_ns >= 0:
+            self._seal(state.acker, state.acked_ns, state.other_sent_ns)
+
+    def _seal(self, acker: str, acked_ns: int, sent_ns: int) -> None:
+        kept = self._closed.get(acker)
         if kept is None:
-            kept = self._closed[state.acker] = deque(maxlen=REMEMBERED)
-        kept.append((state.acked_ns, state.other_sent_ns))
+            death = self._deaths.get(acker)
+            if death is not None:
+                self._count(self._tally, death, acked_ns, sent_ns)
+                return
+            kept = self._closed[acker] = deque(maxlen=REMEMBERED)
+        kept.append((acked_ns, sent_ns))
 
     def _count(self, tally: Tally, death: Death, acked_ns: int, sent_ns: int) -> bool:
         if sent_ns <= death.death_ns + death.error_ns:
@@ -389,18 +415,48 @@ class Fold:
     # Small things.
 
     def _state(self, session: str, obj: str) -> State:
-        objects = self._sessions.get(session)
-        if objects is None:
-            objects = self._sessions[session] = {}
+        objects = self._held(session)
         state = objects.get(obj)
-        if state is None:
-            state = objects[obj] = State()
+        if not isinstance(state, State):
+            state = objects[obj] = State(_NEW if state is None else state)
         return state
 
+    def _held(self, session: str) -> dict[str, State | Parked]:
+        """The session's objects, as a mapping from now on."""
+        known = self._sessions.get(session)
+        if not isinstance(known, dict):
+            known = self._sessions[session] = {} if known is None else {known[0]: known}
+        return known
+
+    def _hold(self, session: str, parked: Parked) -> None:
+        known = self._sessions.get(session)
+        if isinstance(known, dict):
+            known[parked[0]] = parked
+        else:
+            self._sessions[session] = parked
+
+    def _resume(self, session: str, obj: str) -> Resumed:
+        """What folding goes on from: a session's other objects, whether all of this one is told, and what."""
+        known = self._sessions.get(session)
+        if isinstance(known, tuple) and known[0] == obj:
+            return None, True, *known[1:]
+        objects = self._held(session)
+        state = objects.get(obj, _NEW)
+        parked = state.parked(obj) if isinstance(state, State) else state
+        return objects, parked is not None, *(parked or _NEW)[1:]
+
+    def _objects(self, session: str) -> dict[str, State]:
+        if session not in self._sessions:
+            return {}
+        return {obj: self._state(session, obj) for obj in self._held(session)}
+
     def _states(self) -> Iterator[tuple[str, str, State]]:
-        for session, objects in self._sessions.items():
-            for obj, state in objects.items():
-                yield session, obj, state
+        for session, known in self._sessions.items():
+            if isinstance(known, tuple):
+                yield session, known[0], State(known)
+                continue
+            for obj, state in known.items():
+                yield session, obj, state if isinstance(state, State) else State(state)
 
     def _note(self, name: str, count: int) -> None:
         if count:

@@ -18,11 +18,12 @@ from chaoscheck.engines.base import ENGINES
 from chaoscheck.faults.base import Mode
 from chaoscheck.faults.schedule import planned_strikes
 from chaoscheck.model.verdict import Result, Verdict
+from chaoscheck.phases.choose import choose_balancer, choose_engine
 from chaoscheck.phases.sizing import size
 from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan
 from chaoscheck.reporting.text import one_line
-from chaoscheck.run import Options, choose_balancer, choose_engine, conclude, run, shell_words
+from chaoscheck.run import Options, conclude, run, shell_words
 from chaoscheck.store import RunFolder, encode_result, load
 
 INTERRUPTED = 130
@@ -34,7 +35,7 @@ def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, v
     stderr = talk()
     plugins.load()
     validate(loaded)
-    choose_balancer(loaded, choose_engine(loaded))
+    choose_balancer(loaded, choose_engine(loaded, say=lambda line: None if quiet else stderr.print(line)))
     if not quiet:
         announce(loaded, stderr)
     sizing = size(loaded.plan)
@@ -65,16 +66,16 @@ def announce(loaded: LoadedPlan, console: Console) -> None:
     plan = loaded.plan
     sizing = size(plan)
     print_line = console.print
-    print_line(f"plan {loaded.path.name}, seed {plan.seed}: {plan.instances} instances, "
-               f"{sizing.kills} kills and {sizing.shams} shams, {sizing.users} users, about {sizing.seconds:.0f} s", highlight=False)
+    print_line(f"plan {loaded.path.name}, seed {plan.seed}: {plan.instances} instances, {sizing.kills} kills and "
+               f"{sizing.shams} shams, {sizing.users} users, about {sizing.seconds:.0f} s")
     if plan.budget is not None:
-        print_line(f"budget: {plan.budget.bad_seconds_a_kill:.2f} bad seconds a kill", highlight=False)
+        print_line(f"budget: {plan.budget.bad_seconds_a_kill:.2f} bad seconds a kill")
     bound = kill_bound(plan.evidence.confidence, sizing.kills)
     print_line(f"evidence: {sizing.needed} exposures a promise for PASS (at most {plan.evidence.max_loss:.1%} lost); "
-               f"{sizing.kills} clean kills bound the kills that lose something to {bound:.0%}", highlight=False)
+               f"{sizing.kills} clean kills bound the kills that lose something to {bound:.0%}")
     if sizing.reachable < sizing.needed:
-        print_line(f"warning: about {sizing.reachable} exposures a promise are within reach of the planned rounds; rounds are "
-                   f"added for {plan.chaos.at_most:.0f} s at most", highlight=False)
+        print_line(f"warning: about {sizing.reachable} exposures a promise are within reach of the planned rounds; rounds "
+                   f"are added for {plan.chaos.at_most:.0f} s at most")
 
 
 def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:

@@ -18,12 +18,16 @@ class Reader(Console):
 
 def output(*, soft_wrap: bool = False, markup: bool = False) -> Console:
     """What a command is asked for, on standard output. Without `markup`, brackets are only brackets."""
-    return Reader(highlight=False, soft_wrap=soft_wrap, markup=markup, no_color=True if "NO_COLOR" in os.environ else None)
+    return Reader(highlight=False, soft_wrap=soft_wrap, markup=markup, no_color=_no_color())
 
 
 def talk() -> Console:
     """What is said beside it, on standard error."""
-    return Reader(stderr=True, highlight=False, markup=False, no_color=True if "NO_COLOR" in os.environ else None)
+    return Reader(stderr=True, highlight=False, markup=False, no_color=_no_color())
+
+
+def _no_color() -> bool | None:
+    return True if "NO_COLOR" in os.environ else None
 
 
 def write(text: str) -> None:

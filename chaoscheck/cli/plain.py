@@ -16,6 +16,7 @@ from chaoscheck.model.events import (
     FindingSeen,
     InstanceDied,
     InstanceReady,
+    Interrupted,
     MatrixProbed,
     PhaseBegan,
     Restored,
@@ -81,6 +82,8 @@ class PlainView:
                 return f"warning: {event.text}"
             case WorkerLost():
                 return f"worker {event.worker} ended by itself: {event.detail}"
+            case Interrupted():
+                return "interrupted: ending early (once more skips the judging, never the clean-up)"
             case Troubled():
                 return f"trouble: {event.message}"
             case _:

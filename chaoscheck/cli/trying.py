@@ -56,8 +56,8 @@ def show_held(console: Console, result: Result) -> bool:
     if not result.matrix or not all(cell.holds for cell in result.matrix):
         return False
     promises = ", ".join(one.promise for one in result.promises)
-    console.print(f"\nThe plan works: {promises} can fail, hold, and hold between every two of {result.instances} instances. "
-                  "No instance was killed: `chaoscheck run` does that.", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"\nThe plan works: {promises} can fail, hold, and hold between every two of {result.instances} "
+                  "instances. No instance was killed: `chaoscheck run` does that.", markup=False, soft_wrap=True)
     return True
 
 

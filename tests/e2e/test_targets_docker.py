@@ -18,7 +18,8 @@ LIMIT_S = 300.0
 
 def tried(plan: str, reports: Path) -> tuple[int, dict[str, Any], str]:
     """The exit code, result.json and what was printed of `chaoscheck try`."""
-    words = [sys.executable, "-m", "chaoscheck", "try", str(TARGETS / plan), "--engine", "docker", "--out", str(reports)]
+    chosen = ["--engine", "docker", "--out", str(reports)]
+    words = [sys.executable, "-m", "chaoscheck", "try", str(TARGETS / plan), *chosen]
     done = subprocess.run(words, cwd=TARGETS.parent, capture_output=True, text=True, timeout=LIMIT_S, check=False)
     found = list(reports.glob("*/result.json"))
     assert found, done.stdout[-2000:] + done.stderr[-2000:]

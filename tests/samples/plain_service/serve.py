@@ -1,7 +1,7 @@
-"""A service of one file for whole runs as local processes: its login is in the client's hands, its notes in a shared folder.
+"""A service for whole runs as local processes: its login is in the client's hands, its notes in a shared folder.
 
-MODE makes it misbehave: crash, deaf, ill (health is 500), sick (every fifth note is refused with 500), forgetful (never has a
-note), open (everybody is ann), mortal (ends by itself after MORTAL_S).
+MODE makes it misbehave: crash, stubborn (wants the port TAKEN), deaf, ill (health is 500), sick (every fifth note is
+refused with 500), forgetful (never has a note), open (everybody is ann), mortal (ends by itself after MORTAL_S).
 """
 
 import os
@@ -63,7 +63,8 @@ def main() -> None:
     if MODE == "mortal":
         threading.Timer(float(os.environ["MORTAL_S"]), lambda: os._exit(7)).start()
     ThreadingHTTPServer.request_queue_size = 128
-    ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+    port = os.environ["TAKEN" if MODE == "stubborn" else "PORT"]
+    ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ sub answer {
     if ($path eq "/exit") { print "$name leaves\n"; exit 0 }
     if ($path eq "/eat") { my $size = 256 << 20; my $much = "x" x $size; return (200, length $much) }
     if ($path eq "/family") { return (200, join " ", child(sub { setpgrp(0, 0) }), child(\&daemonised)) }
-    if ($path =~ m{^/put/(\w+)/(\w+)$}) { return (200, put("$folder{$1}/kept", $2)) }
+    if ($path =~ m{^/put/(\w+)/([\w.-]+)$}) { return (200, put("$folder{$1}/kept", $2)) }
     if ($path =~ m{^/get/(\w+)$}) { return (200, get("$folder{$1}/kept")) }
     return (404, "no such thing");
 }

@@ -16,8 +16,12 @@ from typing import Any
 
 import yaml
 
+from chaoscheck.model.verdict import Result
+from chaoscheck.store import RunFolder
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICE = Path(__file__).parent / "plain_service"
+TINY = Path(__file__).parent / "tiny_service"
 LIMIT_S = 120.0
 
 
@@ -35,6 +39,12 @@ class Ended:
         assert self.folder is not None, f"no run folder was made:\n{self.out}\n{self.err}"
         return self.folder
 
+    def result(self) -> Result:
+        """The result, when every report is there."""
+        for name in ("result.json", "junit.xml", "report.html"):
+            assert (self.run / name).stat().st_size > 0, f"no {name} in {sorted(path.name for path in self.run.iterdir())}"
+        return RunFolder(self.run).result()
+
     @property
     def said(self) -> str:
         """All of it in one line, whatever the terminal's width did to it."""
@@ -43,11 +53,24 @@ class Ended:
 
 @dataclass(slots=True, kw_only=True)
 class Desk:
-    """A user's folder: a plan of the plain service, changed key by key, and commands run there."""
+    """A user's folder: a plan of the plain service, changed key by key, and commands run there.
+
+    `runtime` is where runs as local processes find each other: a folder of a test's own keeps others' sweeps out.
+    """
 
     folder: Path
+    runtime: Path
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.runtime.mkdir(exist_ok=True)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of its commands; the mark is inherited by what they start."""
+        return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "XDG_RUNTIME_DIR": str(self.runtime),
+                "TROUBLE_DESK": self.mark}
 
     @property
     def reports(self) -> Path:
@@ -57,6 +80,19 @@ class Desk:
         """Write the plain service's plan with those keys changed (`target__env__MODE="ill"`; None takes one away)."""
         raw = copy.deepcopy(yaml.safe_load((SERVICE / "plan.yaml").read_text()))
         raw["target"]["command"] = ["python", str(SERVICE / "serve.py")]
+        return self._write(name, raw, changes)
+
+    def docker_plan(self, name: str = "plan.yaml", **changes: Any) -> Path:
+        """The same for the tiny service, whose image needs nothing but the base image."""
+        raw = copy.deepcopy(yaml.safe_load((SERVICE / "plan.yaml").read_text()))
+        raw["target"] = {"build": str(TINY), "ready": {"get": "/healthz", "within": "30s"}, "env": {"SHARED_DIR": "/shared"},
+                         "volumes": {"shared": "/shared"}}
+        raw["engine"] = "docker"
+        raw["promises"] = {"notes": {"kind": "kept", "do": {"get": "/put/shared/$value", "expect": "written"},
+                                     "see": {"get": "/get/shared", "expect": "$value"}}}
+        return self._write(name, raw, changes)
+
+    def _write(self, name: str, raw: dict[str, Any], changes: Mapping[str, Any]) -> Path:
         for key, value in changes.items():
             _change(raw, key.split("__"), value)
         path = self.folder / name
@@ -69,18 +105,15 @@ class Desk:
         with self._stream(number, "out").open("w") as out, self._stream(number, "err").open("w") as err:
             process = subprocess.Popen(
                 [sys.executable, "-m", "chaoscheck", *map(str, words)], cwd=self.folder, stdout=out, stderr=err,
-                text=True, env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "TROUBLE_DESK": self.mark, **(env or {})})
+                text=True, preexec_fn=_hear_interrupts, env={**self.env, **(env or {})})
         self.started.append(process)
         return process
 
     def end(self, process: subprocess.Popen[str]) -> Ended:
         """Wait for it."""
-        number = self.started.index(process)
-        before = set(self._runs())
         code = process.wait(LIMIT_S)
-        runs = [path for path in self._runs() if path not in before] or self._runs()
-        return Ended(code=code, out=self.text(process, "out"), err=self.text(process, "err"),
-                     folder=runs[-1] if runs and number >= 0 else None)
+        runs = self._runs()
+        return Ended(code=code, out=self.text(process, "out"), err=self.text(process, "err"), folder=runs[-1] if runs else None)
 
     def run(self, *words: str | Path, env: Mapping[str, str] | None = None) -> Ended:
         return self.end(self.start(*words, env=env))
@@ -98,6 +131,11 @@ class Desk:
         """Processes that anything started here left behind: ours by an inherited variable, instances by their run's mark."""
         marks = [f"TROUBLE_DESK={self.mark}", *(f"CHAOSCHECK_MARK={run.name}/" for run in self._runs())]
         return [words for environ, words in _processes() if any(mark in environ for mark in marks)]
+
+    def workers(self) -> list[int]:
+        """Ids of the traffic workers that live."""
+        mine = [words for environ, words in _processes() if f"TROUBLE_DESK={self.mark}" in environ]
+        return [int(words.split()[0]) for words in mine if "chaoscheck.traffic.worker" in words]
 
     def close(self) -> None:
         for process in self.started:
@@ -132,6 +170,11 @@ def _processes() -> list[tuple[str, str]]:
                 continue
             found.append((environ, f"{entry.name} {words.replace(chr(0), ' ')}"))
     return found
+
+
+def _hear_interrupts() -> None:
+    """A shell's background jobs ignore Ctrl-C, and would hand that down."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _change(raw: dict[str, Any], keys: list[str], value: Any) -> None:

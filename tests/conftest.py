@@ -1,0 +1,28 @@
+"""What every test run needs: container tests only where there is an engine, and said loudly where there is none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from samples.fleets import need
+
+# Services that run as local processes find their libraries beside this interpreter.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A container test without an engine is skipped, or fails where CHAOSCHECK_REQUIRE_DOCKER=1 says there must be one."""
+    if item.get_closest_marker("docker"):
+        need("docker")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One loud line for what did not run."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if "docker" in report.keywords]
+    if skipped:
+        terminalreporter.write_line(
+            f"WARNING: {len(skipped)} container tests did NOT run, because no engine answers here; `make docker` brings one up",
+            red=True, bold=True)
