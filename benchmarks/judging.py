@@ -1,68 +1,138 @@
-"""How fast parsed histories are judged, and what memory that takes: run it with `python benchmarks/judging.py`."""
+"""How fast parsed histories are judged beside a bare loop over them, and what memory that takes."""
 
 from __future__ import annotations
 
 import gc
+import statistics
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
-from chaoscheck.checkers.base import PromiseChecker
 from chaoscheck.checkers.kept import KeptChecker
 from chaoscheck.checkers.register import RegisterChecker
 from chaoscheck.checkers.session import SessionChecker
+from chaoscheck.checkers.states import Fold
+from chaoscheck.model.history import done_line, header, invoke_line, read_rows
 from chaoscheck.model.ops import Op
 
 ROUNDS = 5
+TARGET = 5.0
+"""Million operations a second, of 1,000,000 in 100,000 sequential sessions."""
+BATCH = 8192
+KINDS: tuple[type[Fold], ...] = (SessionChecker, RegisterChecker, KeptChecker)
+MS = 1_000_000
 
 
-def history(sessions: int, each: int, checker: type[PromiseChecker]) -> Iterator[Op]:
-    """Sequential sessions of that kind: a write (a login), then reads of it; a register writes every fifth time."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Speed:
+    """Nanoseconds of processor time an operation: to judge it, and to loop over it and unpack it, in turn."""
+
+    best: float
+    median: float
+    bare: float
+
+    @property
+    def rate(self) -> float:
+        """Million operations a second at the best."""
+        return 1000 / self.best
+
+
+def history(sessions: int, each: int, kind: type[Fold]) -> Iterator[Op]:
+    """Sequential sessions: a login and reads; a register written and a new object made at every fifth turn."""
     for number in range(sessions):
         session, value = f"s{number}", ""
         for turn in range(each):
-            at = (number * each + turn) * 20
-            writes = turn == 0 or (checker is RegisterChecker and turn % 5 == 0)
+            at = (number * each + turn) * 2 * MS
+            writes = turn == 0 or (kind is not SessionChecker and turn % 5 == 0)
             value = f"run.{session}.{turn}" if writes else value
+            obj = value if kind is KeptChecker else "own"
             yield Op(
-                f"r{number}.{turn}", session, "p", "do" if writes else "see", "own", turn, 0, value if writes else "",
-                "user", "lb", True, at, at, at + 10, "ok", 200, "", f"web-{turn % 3}.1", "" if writes else value, "",
+                f"r{number}.{turn}", session, "p", "do" if writes else "see", obj, turn, 0, value if writes else "",
+                "user", "lb", True, at, at, at + MS, "ok", 200, "", f"web-{turn % 3}.1", "" if writes else value, "",
             )  # fmt: skip
 
 
-def speed(ops: list[Op], checker: type[PromiseChecker]) -> float:
-    """Million operations a second of CPU, the best of some rounds."""
-    best = float("inf")
+def as_read(ops: Iterator[Op]) -> Iterator[Op]:
+    """The same as a run's file gives them: every text an object of its own."""
+
+    def lines() -> Iterator[str]:
+        yield header("run", "w0")
+        for op in ops:
+            yield invoke_line(op)
+            yield done_line(op)
+
+    return (row for row in read_rows(lines()) if isinstance(row, Op))
+
+
+def speed(ops: list[Op], kind: type[Fold]) -> Speed:
+    """Judging and the bare loop alternate, so that what else the machine does hits both."""
+    judged, bare = [], []
     for _ in range(ROUNDS):
-        judge = checker("p")  # type: ignore[call-arg]
-        gc.collect()
-        gc.freeze()
+        bare.append(_timed(lambda: _loop(ops)))
+        judge = kind("p")
+        judged.append(_timed(lambda judge=judge: judge.fold(ops)))  # type: ignore[misc]
+        if sum(judge.tally().outcomes.values()) != len(ops):
+            raise SystemExit(f"{kind.kind}: not every operation was judged")
+    scale = 1e9 / len(ops)
+    return Speed(best=min(judged) * scale, median=statistics.median(judged) * scale, bare=min(bare) * scale)
+
+
+def speed_as_read(kind: type[Fold], count: int) -> float:
+    """ns an operation where they are parsed and judged by the batch, as a run's own are; parsing isn't counted."""
+    judge, spent = kind("p"), 0.0
+    source = as_read(history(count // 10, 10, kind))
+    while batch := [op for op, _ in zip(source, range(BATCH), strict=False)]:
         since = time.process_time()
-        judge.fold(ops)
-        best = min(best, time.process_time() - since)
-        assert sum(judge.tally().outcomes.values()) == len(ops)
-    return len(ops) / best / 1e6
+        judge.fold(batch)
+        spent += time.process_time() - since
+    return spent / count * 1e9
 
 
-def memory(sessions: int, each: int, checker: type[PromiseChecker]) -> float:
-    """Peak MB of the checker while a history is streamed through it."""
+def memory(sessions: int, each: int, kind: type[Fold]) -> float:
+    """Peak MB of the checker while a history of one object a session is streamed through it."""
     tracemalloc.start()
-    judge = checker("p")  # type: ignore[call-arg]
-    judge.fold(history(sessions, each, checker))
+    judge = kind("p")
+    judge.fold(op._replace(obj="own") for op in history(sessions, each, kind))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return peak / 1e6
 
 
-def main() -> None:
-    """Print speed for 1,000,000 operations, and memory for 100,000 and 1,000,000 of 10,000 sessions."""
-    for checker in (SessionChecker, RegisterChecker, KeptChecker):
-        ops = list(history(100_000, 10, checker))
-        print(f"{checker.kind}: {speed(ops, checker):.2f} M operations/s (1,000,000 in 100,000 sessions)")
+def main() -> int:
+    """Print the table and the verdict; 1 where a kind misses the target."""
+    print("judging 1,000,000 parsed operations of 100,000 sequential sessions, processor time on one core")
+    print("kind      M ops/s  ns an op  median  bare loop  x bare  as read  MB for 100k  MB for 1M")
+    missed = []
+    for kind in KINDS:
+        ops = list(history(100_000, 10, kind))
+        seen = speed(ops, kind)
         del ops
-        small, large = memory(10_000, 10, checker), memory(10_000, 100, checker)
-        print(f"{checker.kind}: peak {small:.1f} MB for 100,000, {large:.1f} MB for 1,000,000, both of 10,000 sessions")
+        read = speed_as_read(kind, 200_000)
+        small, large = memory(10_000, 10, kind), memory(10_000, 100, kind)
+        print(f"{kind.kind:<9} {seen.rate:7.2f} {seen.best:9.0f} {seen.median:7.0f} {seen.bare:10.0f} "
+              f"{seen.best / seen.bare:7.2f} {read:8.0f} {small:12.1f} {large:10.1f}")
+        missed += [kind.kind] if seen.rate < TARGET else []
+    print("bare loop: each operation unpacked and nothing else; memory: 10,000 sessions in both")
+    print(f"target {TARGET:g} M ops/s: {'missed by ' + ', '.join(missed) if missed else 'reached by every kind'}")
+    return 1 if missed else 0
+
+
+def _loop(ops: list[Op]) -> None:
+    for op in ops:
+        _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _ = op[1:19]
+
+
+def _timed(work: Callable[[], None]) -> float:
+    # The history is this program's own and would not be in memory at a run: the collector needn't walk through it.
+    gc.collect()
+    gc.freeze()
+    since = time.process_time()
+    work()
+    spent = time.process_time() - since
+    gc.unfreeze()
+    return spent
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

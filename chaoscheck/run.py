@@ -27,7 +27,7 @@ from chaoscheck.model.verdict import Result
 from chaoscheck.phases.chaos import chaos
 from chaoscheck.phases.choose import choose_balancer, choose_engine
 from chaoscheck.phases.controls import controls
-from chaoscheck.phases.ending import Interrupts, ending
+from chaoscheck.phases.ending import Interrupts, ending, writing
 from chaoscheck.phases.load import baseline, final_reads, settle, start_traffic
 from chaoscheck.phases.matrix import matrix
 from chaoscheck.phases.prepare import prepare
@@ -122,9 +122,10 @@ def _conclude_unless_stopped(folder: RunFolder, interrupts: Interrupts) -> Resul
 def conclude(folder: RunFolder) -> Result:
     """Judge what the folder holds and write every report: a pure function of it."""
     result = judge(folder.plan(), folder.events(), folder.histories(), list(folder.balancer()))
-    folder.finish(result)
-    for name in REPORTERS:
-        REPORTERS.get(name)().write(result, folder.events(), folder.path)
+    with writing(folder):
+        folder.finish(result)
+        for name in REPORTERS:
+            REPORTERS.get(name)().write(result, folder.events(), folder.path)
     return result
 
 
@@ -150,7 +151,8 @@ def _stage(loaded: LoadedPlan, options: Options, engine: Engine, balancer: Balan
     wall_ns = time.time_ns() - clock.now_ns()
 
     def record(event: events.Event) -> None:
-        folder.on(event)
+        with writing(folder):
+            folder.on(event)
         for listener in options.listeners:
             listener(event)
 

@@ -20,7 +20,7 @@ from chaoscheck.checkers.scan import Seen
 from chaoscheck.checkers.timeline import Timeline
 from chaoscheck.model.clock import NS
 from chaoscheck.model.events import ControlProbed, MatrixProbed
-from chaoscheck.model.ops import Outcome, Phase
+from chaoscheck.model.ops import Lane, Outcome, Phase
 from chaoscheck.model.verdict import Cause, ChainLink, Finding, Verdict
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Promise
@@ -177,8 +177,16 @@ def user_findings(
 
 
 def representative(group: Sequence[Explained]) -> Explained:
-    """The clearest case: confirmed, with the most re-reads, and the earliest of those."""
-    return min(group, key=lambda one: (not one.anomaly.confirmed, -len(one.anomaly.confirms), _when(one)))
+    """The clearest case: confirmed, a user's own, asked of many, and the earliest of those."""
+    return min(
+        group,
+        key=lambda one: (
+            not one.anomaly.confirmed,
+            one.anomaly.read.lane != Lane.USER,
+            -min(len({via for via, *_ in one.anomaly.confirms}), 3),
+            _when(one),
+        ),
+    )
 
 
 def failed_cells(plan: Plan, known: Timeline) -> dict[tuple[str, Cause], list[MatrixProbed]]:

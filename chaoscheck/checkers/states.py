@@ -29,7 +29,7 @@ _OK = Outcome.OK.value
 _CONFIRM = Lane.CONFIRM.value
 _FINAL = Lane.FINAL.value
 _FOLDED = slice(1, 19)
-BATCH = 8192
+BATCH = 1024
 """Operations of a stream that are folded at a time."""
 
 
@@ -186,6 +186,9 @@ class Fold:
         for op in ops:
             fields: Any = op[folded]
             whose, _, action, what, _, _, value, lane, _, judged, _, sent, done, outcome, _, _, who, seen = fields
+            if not judged:
+                slow += 1
+                continue
             if whose != session or what != obj:
                 if usual:
                     held = (obj, floor, acker, acked_ns, last_ns, other_ns, base)
@@ -199,7 +202,7 @@ class Fold:
                 else:
                     objects = floor = base = None
                     acker, acked_ns, last_ns, other_ns, usual = "", -1, -1, -1, True
-            if outcome == "ok" and lane == "user" and judged and sent >= last_ns:
+            if outcome == "ok" and lane == "user" and sent >= last_ns:
                 if action == "see":
                     if seen == floor or (presence and floor is not None):
                         last_ns = done
@@ -243,7 +246,12 @@ class Fold:
         return state.floor or "" if state is not None else ""
 
     def exposed(self, session: str) -> list[str]:
-        return [obj for obj, state in self._objects(session).items() if self._pending(state) is not None]
+        open_ = [
+            (state.acked_ns, obj)
+            for obj, state in self._objects(session).items()
+            if self._pending(state) is not None
+        ]
+        return [obj for _, obj in sorted(open_)]
 
     def forget(self, session: str) -> None:
         for obj, state in self._objects(session).items():

@@ -74,8 +74,8 @@ def announce(loaded: LoadedPlan, console: Console) -> None:
     print_line(f"evidence: {sizing.needed} exposures a promise for PASS (at most {plan.evidence.max_loss:.1%} lost); "
                f"{sizing.kills} clean kills bound the kills that lose something to {bound:.0%}")
     if sizing.reachable < sizing.needed:
-        print_line(f"warning: about {sizing.reachable} exposures a promise are within reach of the planned rounds; rounds "
-                   f"are added for {plan.chaos.at_most:.0f} s at most")
+        print_line(f"warning: about {sizing.reachable} exposures a promise are within reach of the planned rounds; "
+                   f"rounds are added for {plan.chaos.at_most:.0f} s at most")
 
 
 def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:

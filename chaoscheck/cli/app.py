@@ -16,14 +16,15 @@ from chaoscheck.errors import ChaosError, PlanError
 from chaoscheck.model.verdict import Verdict
 
 INTERRUPTED = 130
-EXIT_CODES = """Exit codes: 0 PASS, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE (not enough evidence), 4 INVALID (the plan, the
-environment or chaoscheck itself), 130 interrupted."""
+EXIT_CODES = """Exit codes: 0 PASS, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE (not enough evidence), 4 INVALID (the plan,
+the environment or chaoscheck itself), 130 interrupted."""
+QUESTION = "Can you kill -9 any instance of a web service, at any time, without a user noticing?"
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
-                  help="Can you kill -9 any instance of a web service, at any time, without a user noticing?\n\n" + EXIT_CODES)
+                  help=f"{QUESTION}\n\n{EXIT_CODES}")
 
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
-Engine = Annotated[str | None, typer.Option(help="docker, process or fake; by default the first that can run the plan.")]
+Engine = Annotated[str | None, typer.Option(help="docker, process or fake; else the first that can run the plan.")]
 Seed = Annotated[int | None, typer.Option(help="Fixes who is struck, when and how (not what comes of it).")]
 Instances = Annotated[int | None, typer.Option(min=1, max=20, help="How many instances.")]
 Image = Annotated[str | None, typer.Option(help="Run this image instead of the plan's.")]
@@ -54,7 +55,8 @@ def run(
 
 @app.command("try", epilog=EXIT_CODES)
 def try_(
-    plan: PlanArgument, engine: Engine = None, instances: Instances = None, image: Image = None, out: Out = Path("reports"),
+    plan: PlanArgument, engine: Engine = None, instances: Instances = None, image: Image = None,
+    out: Out = Path("reports"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave what was started running, to look at.")] = False,
 ) -> None:
     """Start the service and test the plan: each step's request, answer and what it took. No load, no kill."""

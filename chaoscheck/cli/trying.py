@@ -24,8 +24,8 @@ def show_exchange(console: Console, exchange: Exchange) -> None:
     wire = exchange.wire
     sent = printable(wire.body.decode("utf-8", "replace"))[:BODY_CHARS]
     said = printable(exchange.text)[:BODY_CHARS]
-    console.print(f"[bold]{escape(op.promise)}.{op.action}[/bold] on {op.via}: {wire.method} {escape(wire.path)} {escape(sent)}",
-                  soft_wrap=True, highlight=False)
+    asked = escape(f"{wire.method} {wire.path} {sent}")
+    console.print(f"[bold]{escape(op.promise)}.{op.action}[/bold] on {op.via}: {asked}", soft_wrap=True)
     taken = ", ".join(f"${name}={value}" for name, value in exchange.taken.items())
     seen = f", read {op.seen!r}" if op.seen else ""
     console.print(f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(seen)}"
@@ -38,8 +38,8 @@ def show_probes(console: Console, events: Sequence[Event]) -> None:
     for event in events:
         if isinstance(event, ControlProbed):
             good = event.held == (event.tries if event.must == "hold" else 0) and event.tries > 0
-            console.print(f"{'ok ' if good else 'NOT'} control {escape(event.promise)}: must {event.must}, held {event.held} of "
-                          f"{event.tries} times", highlight=False)
+            console.print(f"{'ok ' if good else 'NOT'} control {escape(event.promise)}: must {event.must}, "
+                          f"held {event.held} of {event.tries} times", highlight=False)
     cells = [event for event in events if isinstance(event, MatrixProbed)]
     for promise in dict.fromkeys(cell.promise for cell in cells):
         mine = [cell for cell in cells if cell.promise == promise]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import threading
 import traceback
@@ -10,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-from chaoscheck.errors import ChaosError, PlanError
+from chaoscheck.errors import ChaosError, EnvironmentTrouble, PlanError
 from chaoscheck.model import events
 from chaoscheck.model.ops import Phase
 from chaoscheck.phases.stage import Stage
@@ -63,22 +64,43 @@ def ending(stage: Stage, folder: RunFolder, interrupts: Interrupts, *, keep: boo
         yield
     except KeyboardInterrupt:
         stage.emit(events.Interrupted, during=stage.phase.value)
-    except ChaosError as error:
-        place = f"{error.place}: " if isinstance(error, PlanError) and error.place else ""
-        _trouble(stage, error, place + error.message, error.hint, error.details)
     except Exception as error:
-        _trouble(stage, error, f"chaoscheck itself failed: {type(error).__name__}: {error}",
-                 "this is a defect of chaoscheck, not of your service; the lines above belong into its report",
-                 traceback.format_exc())
+        message, hint, details = _told(error, folder)
+        stage.emit(events.Troubled, during=stage.phase.value, kind=type(error).__name__, message=message, hint=hint,
+                   details=details)
     finally:
         interrupts.hold()
         _take_down(stage, folder, keep=keep)
         interrupts.release()
 
 
-def _trouble(stage: Stage, error: Exception, message: str, hint: str, details: str) -> None:
-    stage.emit(events.Troubled, during=stage.phase.value, kind=type(error).__name__, message=message, hint=hint,
-               details=details)
+@contextmanager
+def writing(folder: RunFolder) -> Iterator[None]:
+    """Around what is written to the run's folder. Raises EnvironmentTrouble when it can't be."""
+    try:
+        yield
+    except OSError as error:
+        raise EnvironmentTrouble(_unwritable(folder, error), hint=_ROOM) from None
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+_ROOM = "make room, or name another folder with --out"
+
+
+def _unwritable(folder: RunFolder, error: OSError) -> str:
+    return f"the run's folder {folder.path} can't be written: {error.strerror}"
+
+
+def _told(error: Exception, folder: RunFolder) -> tuple[str, str, str]:
+    """Message, hint and details for the user."""
+    if isinstance(error, ChaosError):
+        place = f"{error.place}: " if isinstance(error, PlanError) and error.place else ""
+        return place + error.message, error.hint, error.details
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return _unwritable(folder, error), _ROOM, ""
+    return (f"chaoscheck itself failed: {type(error).__name__}: {error}",
+            "this is a defect of chaoscheck, not of your service; the lines above belong into its report",
+            traceback.format_exc())
 
 
 def _take_down(stage: Stage, folder: RunFolder, *, keep: bool) -> None:

@@ -36,6 +36,7 @@ _SECRET_NAME = re.compile(
     r"|(?:^|_)(?:pass|auth|sid|pin|otp)(?:$|_)",
     re.IGNORECASE,
 )
+_NAME = re.compile(r"\$\{?(\w+)\}?")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _SHORT = 8
 
@@ -128,6 +129,9 @@ def _either(secrets: Iterable[str]) -> re.Pattern[str] | None:
 def _field_masked(found: re.Match[str]) -> str:
     value = found[2]
     quote = value[0] if value[0] in "\"'" else ""
+    name = _NAME.fullmatch(value.strip("\"'"))
+    if name is not None and names_secret(name[1]):
+        return found[0]  # `password: $password` in a plan gives nothing away.
     return f"{found[1]}{quote}{MASK}{quote}"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import docker
 import pytest
-from samples.fleets import need
 from samples.desk import TINY, Desk, Ended
+from samples.fleets import need
 from samples.relay import relay
 
 from chaoscheck.engines.docker.labels import ROLE, only

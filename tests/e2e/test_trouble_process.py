@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -188,7 +189,7 @@ def test_two_runs_at_once_pass_and_are_judged_again_to_the_same_bytes(desk: Desk
 
 
 def test_plan_that_works_is_tried_without_load_and_kill(desk: Desk) -> None:
-    """`try` shows each exchange and ends in 0 when everything held; with --keep, instances stay until they are swept."""
+    """`try` shows each exchange and ends in 0 when everything held; with --keep, instances stay until swept."""
     ended = desk.run("try", desk.plan(), "--keep")
     assert ended.code == 0, ended.said
     assert "notes.see on web-1.1: GET /notes/" in ended.said
@@ -228,3 +229,14 @@ def test_reports_folder_that_can_not_be_made_is_refused_before_anything_starts(d
     ended = desk.run("run", desk.plan())
     assert (ended.code, ended.folder, desk.left()) == (INVALID, None, [])
     assert "error: the run's folder can't be made in reports: " in ended.err
+
+
+def test_disk_that_is_full_is_named_and_nothing_goes_on_unrecorded(desk: Desk) -> None:
+    """What can't be recorded must not be done: the run ends in a sentence, with its processes gone."""
+    line = 'ulimit -f 24; exec "$0" -m chaoscheck run "$1"'
+    done = subprocess.run(["bash", "-c", line, sys.executable, str(desk.plan())], cwd=desk.folder, env=desk.env,
+                          text=True, capture_output=True, timeout=60)
+    await_(lambda: not desk.left(), "the end of every process", limit_s=10)
+    assert done.returncode == INVALID
+    assert re.search(r"error: the run's folder reports/\S+ can't be written: File too large", done.stderr)
+    assert "Traceback" not in done.stderr

@@ -42,7 +42,7 @@ class Ended:
     def result(self) -> Result:
         """The result, when every report is there."""
         for name in ("result.json", "junit.xml", "report.html"):
-            assert (self.run / name).stat().st_size > 0, f"no {name} in {sorted(path.name for path in self.run.iterdir())}"
+            assert (self.run / name).stat().st_size > 0, f"{name} is empty"
         return RunFolder(self.run).result()
 
     @property
@@ -85,8 +85,8 @@ class Desk:
     def docker_plan(self, name: str = "plan.yaml", **changes: Any) -> Path:
         """The same for the tiny service, whose image needs nothing but the base image."""
         raw = copy.deepcopy(yaml.safe_load((SERVICE / "plan.yaml").read_text()))
-        raw["target"] = {"build": str(TINY), "ready": {"get": "/healthz", "within": "30s"}, "env": {"SHARED_DIR": "/shared"},
-                         "volumes": {"shared": "/shared"}}
+        raw["target"] = {"build": str(TINY), "ready": {"get": "/healthz", "within": "30s"},
+                         "env": {"SHARED_DIR": "/shared"}, "volumes": {"shared": "/shared"}}
         raw["engine"] = "docker"
         raw["promises"] = {"notes": {"kind": "kept", "do": {"get": "/put/shared/$value", "expect": "written"},
                                      "see": {"get": "/get/shared", "expect": "$value"}}}
@@ -113,7 +113,8 @@ class Desk:
         """Wait for it."""
         code = process.wait(LIMIT_S)
         runs = self._runs()
-        return Ended(code=code, out=self.text(process, "out"), err=self.text(process, "err"), folder=runs[-1] if runs else None)
+        return Ended(code=code, out=self.text(process, "out"), err=self.text(process, "err"),
+                     folder=runs[-1] if runs else None)
 
     def run(self, *words: str | Path, env: Mapping[str, str] | None = None) -> Ended:
         return self.end(self.start(*words, env=env))
@@ -128,7 +129,7 @@ class Desk:
         assert process.poll() is None, f"it ended before it said '{text}': {self.text(process, 'err')}"
 
     def left(self) -> list[str]:
-        """Processes that anything started here left behind: ours by an inherited variable, instances by their run's mark."""
+        """Processes that anything started here left: ours by an inherited variable, instances by their run's mark."""
         marks = [f"TROUBLE_DESK={self.mark}", *(f"CHAOSCHECK_MARK={run.name}/" for run in self._runs())]
         return [words for environ, words in _processes() if any(mark in environ for mark in marks)]
 

@@ -1,4 +1,4 @@
-"""Gates on budget, latency, recovery, naming and overlaps: green on the clean run, red when that one thing is broken."""
+"""Gates on budget, latency, recovery, naming and overlaps: green on the clean run, red when one thing is broken."""
 
 from __future__ import annotations
 
@@ -96,9 +96,11 @@ def test_recovery_within_the_limit_after_every_kill_passes() -> None:
     assert (one.verdict, one.n, one.actual) == (Verdict.PASS, 2, "499 ms at worst")
 
 
-def test_recovery_users_errors_long_after_the_replacement_fail() -> None:
-    """It serves again, but not its users: three seconds of errors after one kill."""
-    result = judged(clean_events(), with_ops(*errors(13.0, 3)), budget=RECOVERY)
+def test_recovery_users_errors_after_the_replacement_serves_fail() -> None:
+    """It answers its health path again, but not its users: errors go on for longer than the limit."""
+    limit = {**RECOVERY, "recovery": "700ms"}
+    assert gate(judged(clean_events(), clean_rows(), budget=limit), "recovery").verdict is Verdict.PASS
+    result = judged(clean_events(), with_ops(*errors(10.1, 8, apart_ms=100)), budget=limit)
     assert gate(result, "recovery").verdict is Verdict.FAIL
     assert result.verdict is Verdict.FAIL
 

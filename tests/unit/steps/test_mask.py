@@ -29,6 +29,8 @@ MASKER = Masker(["pw", "hunter2-long"])
         ('{"password": "s3cret", "user": "al"}', '{"password": "***", "user": "al"}'),
         ("user=al&passwd=s3&x=1", "user=al&passwd=***&x=1"),
         ('{"access_token":"abc"}', '{"access_token":"***"}'),
+        ("form: {password: $password, token: '${csrf}'}", "form: {password: $password, token: '${csrf}'}"),
+        ("password: $alt, token: $user", "password: ***, token: ***"),
         ("Bearer abcdefgh.ijk", "Bearer ***"),
         ("see eyJhbGciOiJI.eyJzdWIi.sig-n", "see ***"),
         (

@@ -21,6 +21,7 @@ from chaoscheck.traffic.base import (
     VolleyOver,
     VolleyReady,
 )
+from chaoscheck.traffic.doubts import READ_TRIES
 from tests.unit.traffic.site import MS, NAMES, NS, Scene
 
 PROMISES = ("login", "profile", "reviews")
@@ -212,6 +213,23 @@ def test_final_reads_that_get_no_answer_are_due_but_not_done() -> None:
     final = scene.of(FinalDone)[0]
     assert isinstance(final, FinalDone)
     assert final.done["login"] < final.due["login"]
+
+
+def test_session_that_departs_while_its_instance_dies_is_not_owed_its_answer() -> None:
+    """The news of a death comes later than the refusals: reads tried in between aren't due."""
+    scene = Scene(life_s=4.0)
+    scene.phase("chaos", 10)
+    scene.site.dead.add("web-2.1")
+    scene.run(1.5)
+    refused = [op for op in scene.lane("final") if (op.via, op.outcome) == ("web-2.1", "dropped")]
+    assert len(refused) >= READ_TRIES
+    die(scene, "web-2.1")
+    scene.run(10)
+    scene.phase("settle", 3)
+    scene.phase("final reads", 10)
+    final = scene.of(FinalDone)[0]
+    assert isinstance(final, FinalDone)
+    assert final.due == final.done
 
 
 def test_a_burst_keeps_writing_to_the_victim_until_it_refuses() -> None:
