@@ -37,8 +37,16 @@ def main(host: str, users: int, seconds: float) -> None:
     made = environment.stats.total.num_requests - before
     cpu_us = (_cpu_s() - cpu_s) / max(made, 1) * 1e6
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"rate": made / seconds, "cpu_us": cpu_us, "peak_mb": peak_mb,
-                      "failures": environment.stats.total.num_failures}))
+    print(
+        json.dumps(
+            {
+                "rate": made / seconds,
+                "cpu_us": cpu_us,
+                "peak_mb": peak_mb,
+                "failures": environment.stats.total.num_failures,
+            }
+        )
+    )
     sys.stdout.flush()
     runner.quit()
 

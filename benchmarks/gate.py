@@ -21,8 +21,11 @@ WALL_S, OVERHEAD_S = 75.0, 12.0
 def gate(reports: Path, plan: Path = PLAN, **settings: str) -> tuple[RunFolder, float]:
     """Run that plan on Docker with those CHAOSCHECK_* settings: its folder, and the wall time of the whole command (s)."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "chaoscheck", "run", str(plan), "--engine", "docker", "--out", str(reports), "-q"],
-                   env={**os.environ, **{f"CHAOSCHECK_{name}": value for name, value in settings.items()}}, check=False)
+    subprocess.run(
+        [sys.executable, "-m", "chaoscheck", "run", str(plan), "--engine", "docker", "--out", str(reports), "-q"],
+        env={**os.environ, **{f"CHAOSCHECK_{name}": value for name, value in settings.items()}},
+        check=False,
+    )
     return load(reports / "latest"), time.monotonic() - began
 
 
@@ -42,8 +45,10 @@ def main() -> int:
     overhead_s = wall_s - inside_s
     kills = sum(kill.confirmed for kill in result.kills)
     least = min(promise.exposures for promise in result.promises)
-    print(f"{'default gate, Redis shop':34} {result.verdict.value}, {kills} kills, {len(result.kills) - kills} shams, "
-          f"at least {least} exposures a promise")
+    print(
+        f"{'default gate, Redis shop':34} {result.verdict.value}, {kills} kills, {len(result.kills) - kills} shams, "
+        f"at least {least} exposures a promise"
+    )
     print(f"{'wall time':34} {wall_s:6.1f} s   (limit {WALL_S:.0f} s)")
     print(f"{'start and clean-up (and judging)':34} {overhead_s:6.1f} s   (limit {OVERHEAD_S:.0f} s)")
     for phase, seconds in took.items():

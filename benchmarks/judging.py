@@ -110,8 +110,10 @@ def main() -> int:
         del ops
         read = speed_as_read(kind, 200_000)
         small, large = memory(10_000, 10, kind), memory(10_000, 100, kind)
-        print(f"{kind.kind:<9} {seen.rate:7.2f} {seen.best:9.0f} {seen.median:7.0f} {seen.bare:10.0f} "
-              f"{seen.best / seen.bare:7.2f} {read:8.0f} {small:12.1f} {large:10.1f}")
+        print(
+            f"{kind.kind:<9} {seen.rate:7.2f} {seen.best:9.0f} {seen.median:7.0f} {seen.bare:10.0f} "
+            f"{seen.best / seen.bare:7.2f} {read:8.0f} {small:12.1f} {large:10.1f}"
+        )
         missed += [kind.kind] if seen.rate < TARGET else []
     print("bare loop: each operation unpacked and nothing else; memory: 10,000 sessions in both")
     print(f"target {TARGET:g} M ops/s: {'missed by ' + ', '.join(missed) if missed else 'reached by every kind'}")

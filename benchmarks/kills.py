@@ -26,11 +26,16 @@ def main() -> int:
         kills = [kill for kill in folder.result().kills if kill.mode != "sham"]
     landed = [kill for kill in kills if kill.confirmed]
     print(f"{len(landed)} of {len(kills)} kills confirmed in {wall_s:.0f} s; ms after the signal:")
-    for name, field in (("recorded death", "death_ns"), ("first refused request", "refused_ns"),
-                        ("replacement ready", "ready_ns")):
+    for name, field in (
+        ("recorded death", "death_ns"),
+        ("first refused request", "refused_ns"),
+        ("replacement ready", "ready_ns"),
+    ):
         times = since_signal_ms(landed, field)
         if times:
-            print(f"  {name:24} median {statistics.median(times):7.1f}   from {times[0]:.1f} to {times[-1]:.1f}   n = {len(times)}")
+            print(
+                f"  {name:24} median {statistics.median(times):7.1f}   from {times[0]:.1f} to {times[-1]:.1f}   n = {len(times)}"
+            )
     return 0 if landed and len(landed) == len(kills) else 1
 
 

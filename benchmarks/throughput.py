@@ -27,11 +27,15 @@ PLAN = {
     "target": {"command": ["none"], "ready": "/"},
     "promises": {
         "login": {
-            "kind": "session", "do": {"post": "/login", "json": {"user": "$user"}, "expect": 200},
-            "see": {"get": "/me", "value": "json:user", "expect": 200}},
+            "kind": "session",
+            "do": {"post": "/login", "json": {"user": "$user"}, "expect": 200},
+            "see": {"get": "/me", "value": "json:user", "expect": 200},
+        },
         "profile": {
-            "kind": "register", "do": {"put": "/profile", "json": {"nickname": "$value"}, "expect": 200},
-            "see": {"get": "/profile?v=$value", "value": "json:nickname", "expect": 200}},
+            "kind": "register",
+            "do": {"put": "/profile", "json": {"nickname": "$value"}, "expect": 200},
+            "see": {"get": "/profile?v=$value", "value": "json:nickname", "expect": 200},
+        },
     },
 }
 
@@ -49,11 +53,29 @@ def worker(folder: Path, port: int, users: int, seconds: float) -> Measured:
     """Sessions of a worker whose turns follow each other without a pause: all its own work, and none of its waiting."""
     traffic = ProcessTraffic(folder)
     plan = Plan.model_validate(PLAN)
-    traffic.start([Assignment(
-        run="bench", worker="w0", seed=1, plan=plan.model_dump_json(by_alias=True), folder=str(folder),
-        clock_base_ns=time.monotonic_ns(), origin=f"http://127.0.0.1:{port}", users=users, first_account=0,
-        account_step=1, turn_s=0.0, life_s=3600.0, arrivals=0.0, entry_host="127.0.0.1", entry_port=port, pick="",
-        plan_folder=str(folder))])
+    traffic.start(
+        [
+            Assignment(
+                run="bench",
+                worker="w0",
+                seed=1,
+                plan=plan.model_dump_json(by_alias=True),
+                folder=str(folder),
+                clock_base_ns=time.monotonic_ns(),
+                origin=f"http://127.0.0.1:{port}",
+                users=users,
+                first_account=0,
+                account_step=1,
+                turn_s=0.0,
+                life_s=3600.0,
+                arrivals=0.0,
+                entry_host="127.0.0.1",
+                entry_port=port,
+                pick="",
+                plan_folder=str(folder),
+            )
+        ]
+    )
     try:
         pid = next(message.pid for message in traffic.heard() if isinstance(message, Hello))
         traffic.tell(PhaseIs(phase="baseline"))
@@ -92,14 +114,20 @@ def main() -> None:
             theirs.append(bare(port, USERS, SECONDS))
             ours.append(worker(Path(name) / f"run{number}", port, USERS, SECONDS))
         rate, base = (statistics.median(each.rate for each in side) for side in (ours, theirs))
-        print(f"throughput, {USERS} users back to back: {rate:,.0f} requests/s with full history, "
-              f"bare locust {base:,.0f}: ratio {rate / base:.2f} (at least {TARGET} wanted)")
+        print(
+            f"throughput, {USERS} users back to back: {rate:,.0f} requests/s with full history, "
+            f"bare locust {base:,.0f}: ratio {rate / base:.2f} (at least {TARGET} wanted)"
+        )
         cpu, cpu_base = (statistics.median(each.cpu_us for each in side) for side in (ours, theirs))
-        print(f"processor time a request: {cpu:.0f} us, bare locust {cpu_base:.0f} us: ratio {cpu_base / cpu:.2f} "
-              "(the same comparison where the cores are busy with other work)")
+        print(
+            f"processor time a request: {cpu:.0f} us, bare locust {cpu_base:.0f} us: ratio {cpu_base / cpu:.2f} "
+            "(the same comparison where the cores are busy with other work)"
+        )
         many, many_bare = worker(Path(name) / "many", port, MANY, 3.0), bare(port, MANY, 3.0)
-        print(f"peak memory, {MANY} sessions: {many.peak_mb:.0f} MB, bare locust {many_bare.peak_mb:.0f} MB: "
-              f"ratio {many.peak_mb / many_bare.peak_mb:.2f}")
+        print(
+            f"peak memory, {MANY} sessions: {many.peak_mb:.0f} MB, bare locust {many_bare.peak_mb:.0f} MB: "
+            f"ratio {many.peak_mb / many_bare.peak_mb:.2f}"
+        )
 
 
 def _cpu_s(pid: int) -> float:

@@ -1,22 +1,22 @@
 """Every exception that chaoscheck raises on purpose.
 
-    ChaosError                    a sentence for the user, with a hint
-    ├── PlanError                 the plan can't be used: file, line, nearest name
-    ├── EnvironmentTrouble        the run can't go on, whatever the service is worth
-    │   ├── EngineUnavailable     no engine answers
-    │   ├── EngineLost            it answered once and stopped answering
-    │   ├── BuildFailed           an image didn't build; carries its last lines
-    │   ├── ImageMissing          no such image here, and none to pull
-    │   ├── SetupFailed           a setup command ended with another code than 0
-    │   ├── PortTaken             an address is in use by someone else
-    │   ├── NotReady              nothing ready within the limit; carries the last thing seen
-    │   ├── InstanceCrashed       an instance ended by itself
-    │   └── StoreDied             a store ended unasked
-    ├── TrafficTrouble            the load can't be trusted
-    │   └── WorkerDied            a worker process ended by itself
-    ├── ProbeTrouble              the controller's own self-test failed
-    ├── HistoryDamaged            a run directory that can't be read
-    └── PluginRefused             a plug-in that doesn't fit, found at registration
+ChaosError                    a sentence for the user, with a hint
+├── PlanError                 the plan can't be used: file, line, nearest name
+├── EnvironmentTrouble        the run can't go on, whatever the service is worth
+│   ├── EngineUnavailable     no engine answers
+│   ├── EngineLost            it answered once and stopped answering
+│   ├── BuildFailed           an image didn't build; carries its last lines
+│   ├── ImageMissing          no such image here, and none to pull
+│   ├── SetupFailed           a setup command ended with another code than 0
+│   ├── PortTaken             an address is in use by someone else
+│   ├── NotReady              nothing ready within the limit; carries the last thing seen
+│   ├── InstanceCrashed       an instance ended by itself
+│   └── StoreDied             a store ended unasked
+├── TrafficTrouble            the load can't be trusted
+│   └── WorkerDied            a worker process ended by itself
+├── ProbeTrouble              the controller's own self-test failed
+├── HistoryDamaged            a run directory that can't be read
+└── PluginRefused             a plug-in that doesn't fit, found at registration
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def _where() -> tuple[str, list[str]]:
 
 
 def _no_engine() -> str:
-    """"" when containers can be used, else why not."""
+    """ "" when containers can be used, else why not."""
     docker = shutil.which("docker")
     if docker is None:
         return "No container engine is installed"
@@ -58,7 +58,9 @@ def _no_engine() -> str:
         return "The container engine does not answer within 10 s"
     if answer != 0:
         return "No container engine answers"
-    base = subprocess.run([docker, "image", "inspect", "debian:bookworm-slim"], capture_output=True, timeout=10, check=False)
+    base = subprocess.run(
+        [docker, "image", "inspect", "debian:bookworm-slim"], capture_output=True, timeout=10, check=False
+    )
     return "" if base.returncode == 0 else "There is no image debian:bookworm-slim here (make docker makes it)"
 
 

@@ -50,5 +50,10 @@ class Direct:
 
 
 def _require_mode(plan: Plan, place: str = "") -> None:
-    require_mode(plan, Direct.name, ("round-robin", "never-same"),
-                 "sticky routing needs a balancer that keeps it: use kind haproxy", place)
+    require_mode(
+        plan,
+        Direct.name,
+        ("round-robin", "never-same"),
+        "sticky routing needs a balancer that keeps it: use kind haproxy",
+        place,
+    )

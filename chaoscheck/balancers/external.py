@@ -61,7 +61,9 @@ class External:
 
 
 def _require_mode(plan: Plan, place: str = "") -> None:
-    require_mode(plan, External.name, ("round-robin",), "your own balancer decides who gets a request: leave mode out", place)
+    require_mode(
+        plan, External.name, ("round-robin",), "your own balancer decides who gets a request: leave mode out", place
+    )
 
 
 def entry_of(url: str) -> Address:
@@ -72,11 +74,15 @@ def entry_of(url: str) -> Address:
     except ValueError:
         raise PlanError(f"balancer.url '{url}' has no usable port", hint="write it as http://127.0.0.1:8080") from None
     if parts.scheme != "http" or not parts.hostname:
-        raise PlanError(f"balancer.url '{url}' can't be dialled: clients speak plain http to it",
-                        hint="give the balancer a plain http port, and the https origin as target.public_url")
+        raise PlanError(
+            f"balancer.url '{url}' can't be dialled: clients speak plain http to it",
+            hint="give the balancer a plain http port, and the https origin as target.public_url",
+        )
     if not _is_loopback(parts.hostname):
-        raise PlanError(f"balancer.url '{url}' is not on this machine",
-                        hint="instances are killed under real load: only 127.0.0.1 and localhost are allowed")
+        raise PlanError(
+            f"balancer.url '{url}' is not on this machine",
+            hint="instances are killed under real load: only 127.0.0.1 and localhost are allowed",
+        )
     return Address(parts.hostname, port)
 
 
@@ -99,9 +105,11 @@ def _await_answer(entry: Address, path: str, clock: Clock) -> None:
             return
         except (OSError, http.client.HTTPException) as trouble:
             if clock.now_ns() > deadline:
-                raise NotReady(f"the balancer at {entry} did not answer within {_ANSWERS_WITHIN_S:g} s",
-                               hint="start it before the run, in front of the instances",
-                               details=f"{type(trouble).__name__}: {trouble}") from trouble
+                raise NotReady(
+                    f"the balancer at {entry} did not answer within {_ANSWERS_WITHIN_S:g} s",
+                    hint="start it before the run, in front of the instances",
+                    details=f"{type(trouble).__name__}: {trouble}",
+                ) from trouble
         finally:
             connection.close()
         wait_s(clock, 0.05)

@@ -62,9 +62,15 @@ class HAProxy:
             self._enter(instance)
         self._clock, self._sticky = clock, plan.balancer.mode == "sticky"
         self._entry, self._admin = _free_ports()
-        setup = Setup(host=listening_host(instances), entry=self._entry, admin=self._admin, sticky=self._sticky,
-                      servers=tuple((each.name, each.inner) for each in instances),
-                      server_s=max(60, math.ceil(2 * plan.traffic.timeout)), maxconn=_maxconn(plan))
+        setup = Setup(
+            host=listening_host(instances),
+            entry=self._entry,
+            admin=self._admin,
+            sticky=self._sticky,
+            servers=tuple((each.name, each.inner) for each in instances),
+            server_s=max(60, math.ceil(2 * plan.traffic.timeout)),
+            maxconn=_maxconn(plan),
+        )
         self._sidecar = fleet.sidecar(sidecar_spec(plan.balancer.image, setup))
         self._await_answers(plan, {each.name for each in instances})
 
@@ -85,8 +91,9 @@ class HAProxy:
             self._await_up(api, instance.name)
         except OSError as trouble:
             self._living()
-            raise EnvironmentTrouble(f"HAProxy's runtime API failed while {instance.name} joined: {trouble}",
-                                     details=self._tail()) from trouble
+            raise EnvironmentTrouble(
+                f"HAProxy's runtime API failed while {instance.name} joined: {trouble}", details=self._tail()
+            ) from trouble
 
     def log(self) -> Iterator[BalancerRow]:
         """Every row; then EnvironmentTrouble if HAProxy ended by itself, as what it didn't log is unknown."""
@@ -103,8 +110,10 @@ class HAProxy:
         try:
             ipaddress.ip_address(instance.inner.host)
         except ValueError:
-            raise EnvironmentTrouble(f"{instance.name} has no IP address for HAProxy but '{instance.inner.host}'",
-                                     hint="its runtime API takes in servers by IP address only") from None
+            raise EnvironmentTrouble(
+                f"{instance.name} has no IP address for HAProxy but '{instance.inner.host}'",
+                hint="its runtime API takes in servers by IP address only",
+            ) from None
         self._roll.enter(instance.name, instance.inner)
 
     def _living(self) -> Sidecar:
@@ -128,8 +137,11 @@ class HAProxy:
                 missing.remove(who)
                 continue
             if self._clock.now_ns() > deadline:
-                raise NotReady(f"HAProxy got no answer from {', '.join(sorted(missing))} within {_OPENS_WITHIN_S:g} s; "
-                               f"last seen: {seen}", details=self._tail())
+                raise NotReady(
+                    f"HAProxy got no answer from {', '.join(sorted(missing))} within {_OPENS_WITHIN_S:g} s; "
+                    f"last seen: {seen}",
+                    details=self._tail(),
+                )
             wait_s(self._clock, _POLL_S)
 
     def _await_up(self, api: RuntimeApi, name: str) -> None:
@@ -138,8 +150,10 @@ class HAProxy:
         # only lengthen every recovery that is measured.
         while not (status := api.status(name)).startswith("UP"):
             if self._clock.now_ns() > deadline:
-                raise NotReady(f"HAProxy did not see {name} up within {_JOINS_WITHIN_S:g} s; last seen: {status}",
-                               details=self._tail())
+                raise NotReady(
+                    f"HAProxy did not see {name} up within {_JOINS_WITHIN_S:g} s; last seen: {status}",
+                    details=self._tail(),
+                )
             wait_s(self._clock, _POLL_S)
 
     def _forget_retired(self, api: RuntimeApi) -> None:
@@ -162,9 +176,14 @@ def _maxconn(plan: Plan) -> int:
 def sidecar_spec(image: str | None, setup: Setup) -> SidecarSpec:
     """HAProxy with that setup. A user's own image is never replaced by a built one."""
     text = render(setup)
-    return SidecarSpec(name="haproxy", image=image or DEFAULT_IMAGE, build=None if image else _BUILD,
-                       command=("haproxy", "-db", "-f", "{files}" + _CONFIG),
-                       files={_CONFIG: text, _USUAL_CONFIG: text}, ports=(setup.entry, setup.admin))
+    return SidecarSpec(
+        name="haproxy",
+        image=image or DEFAULT_IMAGE,
+        build=None if image else _BUILD,
+        command=("haproxy", "-db", "-f", "{files}" + _CONFIG),
+        files={_CONFIG: text, _USUAL_CONFIG: text},
+        ports=(setup.entry, setup.admin),
+    )
 
 
 def _free_ports() -> tuple[int, int]:
@@ -197,5 +216,10 @@ def _who_answers(entry: Address, path: str, host: str) -> tuple[str, str]:
 
 
 def _require_mode(plan: Plan, place: str = "") -> None:
-    require_mode(plan, HAProxy.name, ("round-robin", "sticky"),
-                 "clients that never go to the same instance twice pick for themselves: use kind direct", place)
+    require_mode(
+        plan,
+        HAProxy.name,
+        ("round-robin", "sticky"),
+        "clients that never go to the same instance twice pick for themselves: use kind direct",
+        place,
+    )

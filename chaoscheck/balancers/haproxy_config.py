@@ -110,10 +110,20 @@ class Setup:
 
 def render(setup: Setup) -> str:
     """The text of haproxy.cfg."""
-    names = {"request_header": REQUEST_HEADER, "instance_header": INSTANCE_HEADER, "balancer_header": BALANCER_HEADER,
-             "nothing": NOTHING_FORWARDED, "backend": BACKEND, "cookie": COOKIE, "host": setup.host,
-             "entry": setup.entry, "admin": setup.admin, "maxconn": setup.maxconn,
-             "server_s": setup.server_s, "outer_s": setup.server_s + 5}
+    names = {
+        "request_header": REQUEST_HEADER,
+        "instance_header": INSTANCE_HEADER,
+        "balancer_header": BALANCER_HEADER,
+        "nothing": NOTHING_FORWARDED,
+        "backend": BACKEND,
+        "cookie": COOKIE,
+        "host": setup.host,
+        "entry": setup.entry,
+        "admin": setup.admin,
+        "maxconn": setup.maxconn,
+        "server_s": setup.server_s,
+        "outer_s": setup.server_s + 5,
+    }
     parts = [_GLOBAL, _DEFAULTS, _USERS, _ATTEMPTS, _BACKEND] + ([_STICKY] if setup.sticky else [])
     servers = [f"    server {name} {address} {CHECK}\n" for name, address in setup.servers]
     return "".join(part.format(**names) for part in parts) + "".join(servers)
@@ -131,8 +141,13 @@ def read_log(lines: Iterable[str]) -> Iterator[BalancerRow]:
 
 
 def _row(rid: str, server: str, status: int, ending: str, retries: int) -> BalancerRow:
-    return BalancerRow(rid=rid, incarnation="" if _nobody_got_it(server, status, ending) else server,
-                       status=status, ending=ending, retries=retries)
+    return BalancerRow(
+        rid=rid,
+        incarnation="" if _nobody_got_it(server, status, ending) else server,
+        status=status,
+        ending=ending,
+        retries=retries,
+    )
 
 
 def _nobody_got_it(server: str, status: int, ending: str) -> bool:

@@ -17,12 +17,15 @@ class Roll:
     def enter(self, name: str, address: Address) -> None:
         """Write down a newcomer. Raises EnvironmentTrouble when its name or its address served before."""
         if name in self._names:
-            raise EnvironmentTrouble(f"{name} is already known to the balancer",
-                                     hint="every incarnation needs a name of its own")
+            raise EnvironmentTrouble(
+                f"{name} is already known to the balancer", hint="every incarnation needs a name of its own"
+            )
         former = self._by_address.get(address)
         if former is not None:
-            raise EnvironmentTrouble(f"{name} has the address {address}, which was {former}'s in this run",
-                                     hint="answers could not be told apart; the engine must give out new addresses")
+            raise EnvironmentTrouble(
+                f"{name} has the address {address}, which was {former}'s in this run",
+                hint="answers could not be told apart; the engine must give out new addresses",
+            )
         self._names.add(name)
         self._by_address[address] = name
 
@@ -30,5 +33,6 @@ class Roll:
 def require_mode(plan: Plan, kind: str, modes: tuple[str, ...], hint: str, place: str = "") -> None:
     """Raises PlanError when the plan's balancer.mode is none of `modes`."""
     if plan.balancer.mode not in modes:
-        raise PlanError(f"balancer {kind} has no mode '{plan.balancer.mode}'; it has {', '.join(modes)}", hint=hint,
-                        place=place)
+        raise PlanError(
+            f"balancer {kind} has no mode '{plan.balancer.mode}'; it has {', '.join(modes)}", hint=hint, place=place
+        )

@@ -108,8 +108,10 @@ def pair_chain(pair: Pair, plan: Plan, known: Timeline) -> tuple[ChainLink, ...]
     links = [curl.link(pair.login, f"logged in on {_who(pair.login)}")] if pair.login is not None else []
     links += [curl.link(op, f"acknowledged by {_who(op)}") for op in writes[-1:]]
     links += [curl.link(op, f"{op.outcome} on {_who(op)}") for op in first[:1]]
-    links += [curl.link(op, f"later: {'there' if op.outcome == Outcome.OK else op.outcome} on {_who(op)}")
-              for op in later.values()]
+    links += [
+        curl.link(op, f"later: {'there' if op.outcome == Outcome.OK else op.outcome} on {_who(op)}")
+        for op in later.values()
+    ]
     return tuple(sorted(links, key=lambda link: link.at_ns))
 
 

@@ -80,7 +80,8 @@ def _chains(
     if wanted or pairs:
         collect([*wanted.values(), *pairs.values()], files(), plan.login)
     return {key: chain(one, plan, known) for key, one in wanted.items()} | {
-        key: pair_chain(pair, plan, known) for key, pair in pairs.items()}
+        key: pair_chain(pair, plan, known) for key, pair in pairs.items()
+    }
 
 
 class _Judgement:
@@ -149,7 +150,8 @@ class _Judgement:
             one for judged in self.judged.values() for one in user_findings(self.plan, self.known, judged, self.chains)
         ]
         return ordered(
-            self.plan, [*found, *matrix_findings(self.plan, self.known, self.chains), *control_findings(self.plan, self.known)]
+            self.plan,
+            [*found, *matrix_findings(self.plan, self.known, self.chains), *control_findings(self.plan, self.known)],
         )
 
     # Gates.

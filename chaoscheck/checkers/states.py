@@ -247,9 +247,7 @@ class Fold:
 
     def exposed(self, session: str) -> list[str]:
         open_ = [
-            (state.acked_ns, obj)
-            for obj, state in self._objects(session).items()
-            if self._pending(state) is not None
+            (state.acked_ns, obj) for obj, state in self._objects(session).items() if self._pending(state) is not None
         ]
         return [obj for _, obj in sorted(open_)]
 

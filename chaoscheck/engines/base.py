@@ -199,7 +199,7 @@ class Engine(Protocol):
     def default_balancer(self) -> str: ...
 
     def available(self) -> str:
-        """"" when it can be used on this machine now, else why not, in a sentence."""
+        """ "" when it can be used on this machine now, else why not, in a sentence."""
         ...
 
     def open(self, site: Site) -> Fleet:

@@ -22,8 +22,10 @@ class FakeFleet:
     def __init__(self, site: Site, world: World) -> None:
         target = site.plan.plan.target
         if not target.command:
-            raise PlanError("the fake engine needs target.command to name a simulated service",
-                            hint=f"command: [NAME], one of {', '.join(APPS)}")
+            raise PlanError(
+                "the fake engine needs target.command to name a simulated service",
+                hint=f"command: [NAME], one of {', '.join(APPS)}",
+            )
         self.world = world
         self.network = Network(world)
         self._app = APPS.get(target.command[0])
@@ -57,8 +59,16 @@ class FakeFleet:
         server.die(self.world.now_ns())
         death_ns = server.death_ns
         self.world.spend(0.001, 0.002)
-        return KillReceipt(signal_ns=signal_ns, returned_ns=self.world.now_ns(), death_ns=death_ns, error_ns=0,
-                           refused_ns=self.world.now_ns(), confirmed=True, exit_code=137, detail="simulated")
+        return KillReceipt(
+            signal_ns=signal_ns,
+            returned_ns=self.world.now_ns(),
+            death_ns=death_ns,
+            error_ns=0,
+            refused_ns=self.world.now_ns(),
+            confirmed=True,
+            exit_code=137,
+            detail="simulated",
+        )
 
     def remove(self, instance: Instance) -> None:
         server = self.network.servers.get(instance.address)

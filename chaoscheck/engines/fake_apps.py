@@ -201,8 +201,16 @@ class ForgetfulStore(Shop):
 AppMaker = Callable[[str, Data, Data, World], Shop]
 APPS: Registry[AppMaker] = Registry("simulated service")
 for _name, _app in {
-    "stateless": Shop, "memory": MemoryShop, "local-reviews": LocalReviewsShop, "write-behind": WriteBehindShop,
-    "two-workers": TwoWorkersShop, "wrong-user": WrongUserShop, "five-hundreds": FiveHundredsShop,
-    "guests-too": GuestsToo, "echoing-search": EchoingSearch, "unready": Unready, "forgetful-store": ForgetfulStore,
+    "stateless": Shop,
+    "memory": MemoryShop,
+    "local-reviews": LocalReviewsShop,
+    "write-behind": WriteBehindShop,
+    "two-workers": TwoWorkersShop,
+    "wrong-user": WrongUserShop,
+    "five-hundreds": FiveHundredsShop,
+    "guests-too": GuestsToo,
+    "echoing-search": EchoingSearch,
+    "unready": Unready,
+    "forgetful-store": ForgetfulStore,
 }.items():
     APPS.add(_name)(_app)

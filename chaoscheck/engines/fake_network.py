@@ -72,8 +72,11 @@ class Network:
     def choose(self, wire: Wire, tried: set[str]) -> Server | None:
         """Who the balancer sends it to: it avoids those whose death a health check has seen."""
         now = self.world.now_ns()
-        up = [server for server in self.backends
-              if server.name not in tried and (server.alive or now - server.death_ns < HEALTH_CHECK_NS)]
+        up = [
+            server
+            for server in self.backends
+            if server.name not in tried and (server.alive or now - server.death_ns < HEALTH_CHECK_NS)
+        ]
         if not up:
             return None
         if self.sticky:
@@ -113,8 +116,11 @@ class FakeTransport:
                 continue  # Refused at once: nothing was sent, so the balancer may ask another.
             heard = self.network.serve(server, wire)
             self._log(wire, server.name, heard)
-            named = ((INSTANCE_HEADER, server.name), ("Set-Cookie", f"lb={server.name}; Path=/")) if self.network.sticky \
+            named = (
+                ((INSTANCE_HEADER, server.name), ("Set-Cookie", f"lb={server.name}; Path=/"))
+                if self.network.sticky
                 else ((INSTANCE_HEADER, server.name),)
+            )
             return self._answer(heard.answer, heard.trouble, sent_ns, named)
         return self._answer(Said(503), Trouble.NONE, sent_ns, ((BALANCER_HEADER, "none"),))
 

@@ -36,8 +36,12 @@ class Owner:
     def from_labels(cls, labels: dict[str, str]) -> Owner | None:
         """The owner that those labels name; None when they don't."""
         try:
-            return cls(host=labels["chaoscheck.owner.host"], boot=labels["chaoscheck.owner.boot"],
-                       pid=int(labels["chaoscheck.owner.pid"]), started=labels["chaoscheck.owner.started"])
+            return cls(
+                host=labels["chaoscheck.owner.host"],
+                boot=labels["chaoscheck.owner.boot"],
+                pid=int(labels["chaoscheck.owner.pid"]),
+                started=labels["chaoscheck.owner.started"],
+            )
         except (KeyError, ValueError):
             return None
 

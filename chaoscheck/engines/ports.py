@@ -31,8 +31,10 @@ class Ports:
             for port in self._source:
                 if is_free(port):
                     return port
-        raise PortTaken(f"no port from {_FIRST} to {_FIRST + _BLOCK * _BLOCKS - 1} is free on {HOST}",
-                        hint="end what holds them, or run fewer instances or rounds")
+        raise PortTaken(
+            f"no port from {_FIRST} to {_FIRST + _BLOCK * _BLOCKS - 1} is free on {HOST}",
+            hint="end what holds them, or run fewer instances or rounds",
+        )
 
     def close(self) -> None:
         """Let other runs have the blocks."""

@@ -32,8 +32,13 @@ class ProbesInside(Protocol):
 
 
 def wait_ready(
-    fleet: Fleet, instances: Iterable[Instance], ready: Ready, *,
-    transport: Transport, clock: Clock, headers: Mapping[str, str] | None = None,
+    fleet: Fleet,
+    instances: Iterable[Instance],
+    ready: Ready,
+    *,
+    transport: Transport,
+    clock: Clock,
+    headers: Mapping[str, str] | None = None,
 ) -> dict[str, int]:
     """Wait until every instance is ready, for `ready.within` at most; its name -> when that was seen (run's clock, ns).
 
@@ -73,7 +78,7 @@ def meets(expect: Expect | None, answer: Answer) -> bool:
 
 
 def _probe(fleet: Fleet, instance: Instance, ready: Ready, transport: Transport, headers: dict[str, str]) -> str:
-    """"" when it is ready, else what was seen instead."""
+    """ "" when it is ready, else what was seen instead."""
     if ready.get is not None:
         wire = Wire("GET", ready.get, tuple(({"Host": str(instance.address)} | headers).items()), b"", PROBE_S)
         answer = transport.send(instance.address, wire, fresh=True)
@@ -99,16 +104,21 @@ def _still_lives(fleet: Fleet, instance: Instance) -> None:
     if state.running:
         return
     why = "out of memory" if state.out_of_memory else f"exit code {state.exit_code}"
-    raise InstanceCrashed(f"{instance.name} ended by itself before it was ready ({why})",
-                          hint="its last lines say why; try the image by hand with the plan's env",
-                          details=_tail(fleet, instance))
+    raise InstanceCrashed(
+        f"{instance.name} ended by itself before it was ready ({why})",
+        hint="its last lines say why; try the image by hand with the plan's env",
+        details=_tail(fleet, instance),
+    )
 
 
 def _not_ready(fleet: Fleet, waiting: Mapping[str, Instance], ready: Ready, seen: Mapping[str, str]) -> NotReady:
     name, instance = next(iter(waiting.items()))
     others = f" (nor {', '.join(list(waiting)[1:])})" if len(waiting) > 1 else ""
-    return NotReady(f"{name}{others} was not ready within {ready.within:g} s; last seen: {seen[name]}",
-                    hint=_hint(ready, seen[name]), details=_tail(fleet, instance))
+    return NotReady(
+        f"{name}{others} was not ready within {ready.within:g} s; last seen: {seen[name]}",
+        hint=_hint(ready, seen[name]),
+        details=_tail(fleet, instance),
+    )
 
 
 def _hint(ready: Ready, seen: str) -> str:

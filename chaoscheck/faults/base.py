@@ -14,10 +14,10 @@ from chaoscheck.registry import Registry
 class Mode(StrEnum):
     """What the victim is doing when it is struck."""
 
-    BURST = "burst"          # acknowledged writes keep flowing to it until it is dead
+    BURST = "burst"  # acknowledged writes keep flowing to it until it is dead
     IN_FLIGHT = "in-flight"  # writes begin at drawn points of its last milliseconds
-    PLAIN = "plain"          # users' traffic only
-    SHAM = "sham"            # everything but the signal
+    PLAIN = "plain"  # users' traffic only
+    SHAM = "sham"  # everything but the signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

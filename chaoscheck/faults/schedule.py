@@ -33,8 +33,16 @@ def rounds(seed: int, instances: int, chaos: Chaos) -> Iterator[list[Strike]]:
             modes.insert(draw.randrange(len(modes) + 1), (draw.randint(1, instances), Mode.SHAM))
         strikes = []
         for slot, mode in modes:
-            strikes.append(Strike(index=index, round=number, slot=slot, mode=mode, pause_s=draw.uniform(0.2, 0.8),
-                                  aims=tuple(sorted(draw.random() for _ in range(AIMS)))))
+            strikes.append(
+                Strike(
+                    index=index,
+                    round=number,
+                    slot=slot,
+                    mode=mode,
+                    pause_s=draw.uniform(0.2, 0.8),
+                    aims=tuple(sorted(draw.random() for _ in range(AIMS))),
+                )
+            )
             index += 1
         yield strikes
         number += 1
@@ -57,6 +65,6 @@ def _deck(draw: random.Random, size: int, chaos: Chaos) -> list[Mode]:
     quotas = {mode: size * weight / total for mode, weight in weights.items()}
     deck = [mode for mode, quota in quotas.items() for _ in range(int(quota))]
     by_remainder = sorted(quotas, key=lambda mode: int(quotas[mode]) - quotas[mode])
-    deck += by_remainder[:size - len(deck)]
+    deck += by_remainder[: size - len(deck)]
     draw.shuffle(deck)
     return deck

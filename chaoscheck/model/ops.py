@@ -9,24 +9,24 @@ from typing import NamedTuple
 class Outcome(StrEnum):
     """What is certain about an attempt; the table that decides it is steps/classify.py."""
 
-    OK = "ok"                      # it happened, or the read saw what it returned
-    FAIL = "fail"                  # it certainly did not happen
-    UNKNOWN = "unknown"            # a write that may have happened, or may yet
-    GONE = "gone"                  # a read that says: not there, or not logged in
+    OK = "ok"  # it happened, or the read saw what it returned
+    FAIL = "fail"  # it certainly did not happen
+    UNKNOWN = "unknown"  # a write that may have happened, or may yet
+    GONE = "gone"  # a read that says: not there, or not logged in
     UNRECOGNISED = "unrecognised"  # a read whose answer the plan doesn't know
-    DROPPED = "dropped"            # a read without an answer that says anything
+    DROPPED = "dropped"  # a read without an answer that says anything
 
 
 class Lane(StrEnum):
     """Whose traffic an operation is. Budgets count USER only."""
 
-    CONTROL = "control"    # tests of the plan, before the service is judged
-    MATRIX = "matrix"      # write on i, read on j
-    USER = "user"          # scheduled sessions through the balancer
-    BURST = "burst"        # held on the victim until it is dead
+    CONTROL = "control"  # tests of the plan, before the service is judged
+    MATRIX = "matrix"  # write on i, read on j
+    USER = "user"  # scheduled sessions through the balancer
+    BURST = "burst"  # held on the victim until it is dead
     INFLIGHT = "inflight"  # aimed into the victim's last milliseconds
-    CONFIRM = "confirm"    # re-reads of a suspicion, through every instance
-    FINAL = "final"        # reads of every object through every instance, after settle
+    CONFIRM = "confirm"  # re-reads of a suspicion, through every instance
+    FINAL = "final"  # reads of every object through every instance, after settle
 
 
 class Phase(StrEnum):

@@ -29,6 +29,9 @@ _FIELD = re.compile(
 _HIDDEN = re.compile(
     r"""(name=["']?[\w.-]*(?:csrf|token|nonce)[\w.-]*["']?[^<>]*?\svalue=)("[^"]*"|'[^']*'|[^\s<>"']+)""", re.IGNORECASE
 )
+_PART = re.compile(
+    r"""(;\s*name="[^"\r\n]*(?:pass|pwd|secret|csrf|token|nonce)[^"\r\n]*"\r\n\r\n)([^\r\n]+)""", re.IGNORECASE
+)
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
 _SECRET_NAME = re.compile(
@@ -81,6 +84,7 @@ class Masker:
             if pattern is not None:
                 text = pattern.sub(MASK, text)
         text = _JWT.sub(MASK, _BEARER.sub(rf"\1 {MASK}", text))
+        text = _PART.sub(rf"\1{MASK}", text)
         return _HIDDEN.sub(_field_masked, _FIELD.sub(_field_masked, text))
 
     def header(self, name: str, value: str) -> str:

@@ -40,8 +40,10 @@ class AccountPool:
         numbered = {"n": str(self._next), "run": self._run}
         self._next += self._step
         template = Template(self._accounts.template or "")
-        return {"user": template.safe_substitute(numbered),
-                "password": Template(self._accounts.password).safe_substitute(numbered)}
+        return {
+            "user": template.safe_substitute(numbered),
+            "password": Template(self._accounts.password).safe_substitute(numbered),
+        }
 
     def give_back(self, names: Names) -> None:
         """That user's session is over."""
@@ -67,8 +69,9 @@ def read_accounts(path: Path, password: str) -> list[Names]:
         with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = [{key: value or "" for key, value in row.items() if key} for row in csv.DictReader(lines)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise PlanError(f"can't read the accounts in {path}: {error}",
-                        hint="give a CSV file, relative to the plan") from None
+        raise PlanError(
+            f"can't read the accounts in {path}: {error}", hint="give a CSV file, relative to the plan"
+        ) from None
     if not rows or not all(row.get("user") for row in rows):
         raise PlanError(f"{path.name} needs a header with a column 'user', and a name in each row")
     return [{"password": password, **row} for row in rows]

@@ -17,6 +17,7 @@ class Message:
 
 # From the controller to every worker.
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment(Message):
     """The first line. `plan` is the plan as run (every default filled in, JSON); `clock_base_ns` makes clocks one.
@@ -92,6 +93,7 @@ class Stop(Message):
 
 
 # From a worker to the controller.
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello(Message):

@@ -42,9 +42,17 @@ class Counters:
         taken = sorted(self._latencies_ns)
         exposures, exposed, read_back = _exposures(checkers)
         made = Tick(
-            worker=worker, t_ns=t_ns, requests=len(taken), bad=self._bad, sessions=sessions, late_ms=self._lag_ns / MS,
-            p50_ms=_quantile_ms(taken, 0.5), p95_ms=_quantile_ms(taken, 0.95),
-            exposures=exposures, exposed=exposed, read_back=read_back,
+            worker=worker,
+            t_ns=t_ns,
+            requests=len(taken),
+            bad=self._bad,
+            sessions=sessions,
+            late_ms=self._lag_ns / MS,
+            p50_ms=_quantile_ms(taken, 0.5),
+            p95_ms=_quantile_ms(taken, 0.95),
+            exposures=exposures,
+            exposed=exposed,
+            read_back=read_back,
         )
         self._latencies_ns, self._bad, self._lag_ns = [], 0, 0
         return made

@@ -58,9 +58,19 @@ class Crew:
     `watch` is shown every attempt that ended.
     """
 
-    def __init__(self, assignment: Assignment, plan: Plan, *, transport: Transport, clock: Clock, book: Book,
-                 spawn: Callable[[Callable[[], None]], object], send: Callable[[Message], None],
-                 open_seats: Callable[[int], None] | None = None, watch: Callable[[Op], None] | None = None) -> None:
+    def __init__(
+        self,
+        assignment: Assignment,
+        plan: Plan,
+        *,
+        transport: Transport,
+        clock: Clock,
+        book: Book,
+        spawn: Callable[[Callable[[], None]], object],
+        send: Callable[[Message], None],
+        open_seats: Callable[[int], None] | None = None,
+        watch: Callable[[Op], None] | None = None,
+    ) -> None:
         self.assignment = assignment
         self.worker = assignment.worker
         self.plan = plan
@@ -76,13 +86,19 @@ class Crew:
         self.undoable = frozenset(name for name, promise in plan.promises.items() if promise.undo)
         self.sessions: dict[str, Session] = {}
         self.checkers: Mapping[str, PromiseChecker] = {
-            name: CHECKERS.get(promise.kind)(name) for name, promise in plan.promises.items()}
+            name: CHECKERS.get(promise.kind)(name) for name, promise in plan.promises.items()
+        }
         self._kinds = _in_order(plan)
         self._book = book
         self._open_seats = open_seats
         self._watch = watch
-        self._accounts = AccountPool(plan.accounts, run=assignment.run, first=assignment.first_account,
-                                     step=assignment.account_step, folder=Path(assignment.plan_folder))
+        self._accounts = AccountPool(
+            plan.accounts,
+            run=assignment.run,
+            first=assignment.first_account,
+            step=assignment.account_step,
+            folder=Path(assignment.plan_folder),
+        )
         self._names: dict[str, Names] = {}
         self._counters = Counters()
         self.lagged = self._counters.lagged
@@ -103,9 +119,18 @@ class Crew:
         prefix = self.worker + "r"
         passwords = {self.plan.accounts.password} - {""}
         return Performer(
-            self.plan.promises, self.plan.target, self.assignment.origin, transport, self, self.clock,
-            lambda: prefix + str(next(rids)), (*self.plan.secrets, *passwords), timeout_s=self.plan.traffic.timeout,
-            gone_by_expect=frozenset(self.assignment.gone_by_expect), other_user=self._accounts.find_user)
+            self.plan.promises,
+            self.plan.target,
+            self.assignment.origin,
+            transport,
+            self,
+            self.clock,
+            lambda: prefix + str(next(rids)),
+            (*self.plan.secrets, *passwords),
+            timeout_s=self.plan.traffic.timeout,
+            gone_by_expect=frozenset(self.assignment.gone_by_expect),
+            other_user=self._accounts.find_user,
+        )
 
     # A journal for the performer.
 
@@ -243,8 +268,16 @@ class Crew:
         self._book.born(SessionBorn(name, names["user"], lane.value, now_ns))
         client = Client(session=name, jar=Jar(self._performer.origin.url), names=dict(names))
         session = Session(
-            self, client, [(promise, KINDS.get(kind)()) for promise, kind in self._kinds], run=self.assignment.run,
-            router=router or self._router(rng.random), rng=rng, lane=lane, login=self.plan.login, begin_ns=now_ns)
+            self,
+            client,
+            [(promise, KINDS.get(kind)()) for promise, kind in self._kinds],
+            run=self.assignment.run,
+            router=router or self._router(rng.random),
+            rng=rng,
+            lane=lane,
+            login=self.plan.login,
+            begin_ns=now_ns,
+        )
         self.sessions[name] = session
         self._names[name] = names
         return session

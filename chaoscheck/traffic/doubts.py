@@ -67,11 +67,21 @@ class Doubts:
             pause_s *= 2
 
     def _tell(self, session: Session, read: Op) -> None:
-        found = [anomaly for anomaly in self._stage.checkers[read.promise].tally().anomalies
-                 if anomaly.read.rid == read.rid and anomaly.confirmed]
+        found = [
+            anomaly
+            for anomaly in self._stage.checkers[read.promise].tally().anomalies
+            if anomaly.read.rid == read.rid and anomaly.confirmed
+        ]
         for anomaly in found:
-            self._stage.send(Confirmed(worker=self._stage.worker, promise=read.promise, anomaly=anomaly.name,
-                                      session=session.id, obj=read.obj))
+            self._stage.send(
+                Confirmed(
+                    worker=self._stage.worker,
+                    promise=read.promise,
+                    anomaly=anomaly.name,
+                    session=session.id,
+                    obj=read.obj,
+                )
+            )
 
 
 def read_all(stage: Wide, session: Session, count: Callable[[str, bool], None], *, pause_s: float) -> None:
@@ -102,8 +112,9 @@ def _ask_again(stage: Wide, session: Session, promise: str, obj: str, name: str)
         stage.perform(call, session.client.copy(), router)
 
 
-def _read_through(stage: Wide, session: Session, promise: str, obj: str, name: str,
-                  count: Callable[[str, bool], None]) -> str:
+def _read_through(
+    stage: Wide, session: Session, promise: str, obj: str, name: str, count: Callable[[str, bool], None]
+) -> str:
     """Ask that instance until it answers: the outcome. One that is no longer meant to serve owes no answer."""
     value = stage.checkers[promise].value_of(session.id, obj)
     for attempt in range(READ_TRIES):

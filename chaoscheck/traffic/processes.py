@@ -32,9 +32,14 @@ class _Worker:
         self.trouble = ""
         self.over = False
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([sys.executable, "-m", "chaoscheck.traffic.worker"], stdin=subprocess.PIPE,
-                                            stdout=subprocess.PIPE, stderr=log, bufsize=0,
-                                            start_new_session=True)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "chaoscheck.traffic.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                bufsize=0,
+                start_new_session=True,
+            )
         self._reader = threading.Thread(target=self._read, name=f"worker {self.name}", daemon=True)
         self._reader.start()
         self.tell(assignment)
@@ -49,7 +54,7 @@ class _Worker:
                     self.trouble = self.trouble or f"it read nothing for {TELL_S:.0f} s"
                     return
                 # A pipe that select calls writable takes PIPE_BUF bytes without blocking.
-                data = data[stdin.write(data[:select.PIPE_BUF]):]
+                data = data[stdin.write(data[: select.PIPE_BUF]) :]
         except (OSError, ValueError):
             self.trouble = self.trouble or ""
 
@@ -128,11 +133,17 @@ class ProcessTraffic:
     def _check(self, worker: _Worker, give_up_s: float) -> None:
         ended = worker.ended()
         if ended:
-            raise TrafficTrouble(f"traffic worker {worker.name} did not start", details=ended,
-                                 hint="its log is in the run's folder, under logs/")
+            raise TrafficTrouble(
+                f"traffic worker {worker.name} did not start",
+                details=ended,
+                hint="its log is in the run's folder, under logs/",
+            )
         if time.monotonic() > give_up_s:
-            raise TrafficTrouble(f"traffic worker {worker.name} said nothing within {self._hello_s:.0f} s",
-                                 details=worker.last_lines(), hint="its log is in the run's folder, under logs/")
+            raise TrafficTrouble(
+                f"traffic worker {worker.name} said nothing within {self._hello_s:.0f} s",
+                details=worker.last_lines(),
+                hint="its log is in the run's folder, under logs/",
+            )
 
     def tell(self, message: Message) -> None:
         for worker in self._workers:
@@ -167,7 +178,8 @@ def _check_deliveries(hello: Hello) -> None:
     if hello.deliveries != 1:
         raise ProbeTrouble(
             f"traffic worker {hello.worker}: one attempt whose connection died was delivered {hello.deliveries} times",
-            hint="the HTTP client of the load resends silently; install the version that chaoscheck pins")
+            hint="the HTTP client of the load resends silently; install the version that chaoscheck pins",
+        )
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -90,8 +90,11 @@ def _serving(instances: Mapping[str, Address]) -> list[tuple[str, Address]]:
     return list(instances.items())
 
 
-def routers(entry: Address | None, pick: str, instances: Callable[[], Mapping[str, Address]],
-            ) -> Callable[[Callable[[], float]], Router]:
+def routers(
+    entry: Address | None,
+    pick: str,
+    instances: Callable[[], Mapping[str, Address]],
+) -> Callable[[Callable[[], float]], Router]:
     """How a new session gets its router (given its stream of numbers). `entry` None: the client picks by `pick`."""
     if entry is not None:
         through = ViaBalancer(entry)

@@ -56,11 +56,40 @@ class Stage(Protocol):
 class Session:
     """One client with one jar, its stream of numbers and its schedule. Only one task at a time acts for it."""
 
-    __slots__ = ("_coming", "_due_ns", "_free_ns", "_rng", "_seq", "_stage", "_values", "busy", "client", "hands",
-                 "id", "lane", "login", "next_ns", "parting", "prefix", "router", "until_ns")
+    __slots__ = (
+        "_coming",
+        "_due_ns",
+        "_free_ns",
+        "_rng",
+        "_seq",
+        "_stage",
+        "_values",
+        "busy",
+        "client",
+        "hands",
+        "id",
+        "lane",
+        "login",
+        "next_ns",
+        "parting",
+        "prefix",
+        "router",
+        "until_ns",
+    )
 
-    def __init__(self, stage: Stage, client: Client, kinds: Iterable[tuple[str, Kind]], *, run: str, router: Router,
-                 rng: random.Random, lane: Lane, login: str | None, begin_ns: int) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        client: Client,
+        kinds: Iterable[tuple[str, Kind]],
+        *,
+        run: str,
+        router: Router,
+        rng: random.Random,
+        lane: Lane,
+        login: str | None,
+        begin_ns: int,
+    ) -> None:
         self._stage = stage
         self._rng = rng
         self._seq = 0
@@ -183,8 +212,9 @@ class Session:
     def call(self, promise: str, action: str, obj: str, value: str, lane: Lane, intended_ns: int) -> Call:
         """The session's next call."""
         self._seq += 1
-        return Call(promise=promise, action=action, obj=obj, value=value, seq=self._seq, lane=lane,
-                    intended_ns=intended_ns)
+        return Call(
+            promise=promise, action=action, obj=obj, value=value, seq=self._seq, lane=lane, intended_ns=intended_ns
+        )
 
     def new_value(self) -> str:
         self._values += 1

@@ -26,8 +26,14 @@ class SimulatedTraffic(Traffic):
         for assignment in assignments:
             spool = Spool(Path(assignment.folder) / "history", assignment.run, assignment.worker)
             crew = Crew(
-                assignment, Plan.model_validate_json(assignment.plan), transport=self._fleet.transport(),
-                clock=self._fleet.world, book=spool, spawn=self._spawner(assignment.worker), send=self._heard.append)
+                assignment,
+                Plan.model_validate_json(assignment.plan),
+                transport=self._fleet.transport(),
+                clock=self._fleet.world,
+                book=spool,
+                spawn=self._spawner(assignment.worker),
+                send=self._heard.append,
+            )
             self._crews.append(crew)
             self._heard.append(Hello(worker=assignment.worker, pid=0, deliveries=1))
 

@@ -76,13 +76,37 @@ class Spool:
 
 def invoke_line(op: Op) -> str:
     """The same as model.history's, formatted by hand: it is on the path of every request."""
-    (rid, session, promise, action, obj, seq, attempt, value, lane, via, judged, intended_ns, sent_ns,
-     _, _, _, _, _, _, _) = op
-    return (f'["i",{quoted(rid)},{quoted(session)},{quoted(promise)},{quoted(action)},{quoted(obj)},{seq},{attempt},'
-            f'{quoted(value)},{quoted(lane)},{quoted(via)},{"true" if judged else "false"},{intended_ns},{sent_ns}]\n')
+    (
+        rid,
+        session,
+        promise,
+        action,
+        obj,
+        seq,
+        attempt,
+        value,
+        lane,
+        via,
+        judged,
+        intended_ns,
+        sent_ns,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+        _,
+    ) = op
+    return (
+        f'["i",{quoted(rid)},{quoted(session)},{quoted(promise)},{quoted(action)},{quoted(obj)},{seq},{attempt},'
+        f"{quoted(value)},{quoted(lane)},{quoted(via)},{'true' if judged else 'false'},{intended_ns},{sent_ns}]\n"
+    )
 
 
 def done_line(op: Op) -> str:
     """The same as model.history's, formatted by hand."""
-    return (f'["d",{quoted(op[0])},{op[13]},{quoted(op[14])},{op[15]},{quoted(op[16])},{quoted(op[17])},'
-            f'{quoted(op[18])},{quoted(op[19])}]\n')
+    return (
+        f'["d",{quoted(op[0])},{op[13]},{quoted(op[14])},{op[15]},{quoted(op[16])},{quoted(op[17])},'
+        f"{quoted(op[18])},{quoted(op[19])}]\n"
+    )

@@ -132,8 +132,7 @@ class Aim:
 
     def _wanted(self) -> bool:
         field = self._field
-        return (field.loading and self._volley.victim not in field.dead
-                and field.clock.now_ns() < self._volley.until_ns)
+        return field.loading and self._volley.victim not in field.dead and field.clock.now_ns() < self._volley.until_ns
 
     def _arrived(self, ready: bool) -> None:
         self._waiting -= 1

@@ -87,8 +87,14 @@ class LocustStats:
     def watch(self, op: Op) -> None:
         key = (op.promise, op.action)
         name = self._names.get(key) or self._names.setdefault(key, " ".join(key))
-        self._fire(request_type=op.lane, name=name, response_time=(op.done_ns - op.sent_ns) / MS, response_length=0,
-                   exception=None if op.outcome in _FINE else op.error, context=_NOTHING)
+        self._fire(
+            request_type=op.lane,
+            name=name,
+            response_time=(op.done_ns - op.sent_ns) / MS,
+            response_length=0,
+            exception=None if op.outcome in _FINE else op.error,
+            context=_NOTHING,
+        )
 
 
 _NOTHING: Mapping[str, str] = {}
@@ -104,10 +110,16 @@ def make_crew(assignment: Assignment, send: Callable[[Message], None]) -> Crew:
         runner.start(users, spawn_rate=max(users, 1))
 
     crew = Crew(
-        assignment, Plan.model_validate_json(assignment.plan), transport=GeventTransport(clock), clock=clock,
+        assignment,
+        Plan.model_validate_json(assignment.plan),
+        transport=GeventTransport(clock),
+        clock=clock,
         book=Spool(Path(assignment.folder) / "history", assignment.run, assignment.worker),
-        spawn=lambda task: gevent.spawn(guarded, task), send=send, open_seats=open_seats,
-        watch=LocustStats(environment).watch)
+        spawn=lambda task: gevent.spawn(guarded, task),
+        send=send,
+        open_seats=open_seats,
+        watch=LocustStats(environment).watch,
+    )
     Seat.crew = crew
     return crew
 

@@ -22,8 +22,13 @@ _STEP = {"get": "/"}
 
 def plan_of(kind: str, **balancer: str) -> Plan:
     """A plan that asks for that balancer."""
-    return Plan.model_validate({"target": {"command": ["true"]}, "balancer": {"kind": kind, **balancer},
-                                "promises": {"page": {"kind": "kept", "do": _STEP, "see": _STEP}}})
+    return Plan.model_validate(
+        {
+            "target": {"command": ["true"]},
+            "balancer": {"kind": kind, **balancer},
+            "promises": {"page": {"kind": "kept", "do": _STEP, "see": _STEP}},
+        }
+    )
 
 
 class Service:

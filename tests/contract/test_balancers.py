@@ -241,8 +241,9 @@ def test_haproxy_sticky_session_stays_until_its_instance_dies_then_moves_once(fr
     assert again == {moved.headers["x-chaoscheck-instance"]}
 
     balancer.join(fleet.birth(dead.incarnation.slot, life=1), dead)
-    newcomers = [each for each in (client.ask("/") for _ in range(3))
-                 if each.headers["x-chaoscheck-instance"].endswith(".1")]
+    newcomers = [
+        each for each in (client.ask("/") for _ in range(3)) if each.headers["x-chaoscheck-instance"].endswith(".1")
+    ]
     assert len(newcomers) == 1 and newcomers[0].cookie
     kept = {client.ask("/", cookie=newcomers[0].cookie).headers["x-chaoscheck-instance"] for _ in range(6)}
     assert kept == {newcomers[0].headers["x-chaoscheck-instance"]}

@@ -169,8 +169,10 @@ def test_setup_that_fails_ends_the_run_with_its_last_lines(open_: Open) -> None:
 
 def test_ready_of_an_ill_service_says_that_it_answers_500(open_: Open) -> None:
     """A health path that answers 500 is reported as that, with the answer and the log."""
-    with open_(env={"TINY": "ill"}, ready={"get": "/healthz", "within": 1}) as opened, \
-            pytest.raises(NotReady) as raised:
+    with (
+        open_(env={"TINY": "ill"}, ready={"get": "/healthz", "within": 1}) as opened,
+        pytest.raises(NotReady) as raised,
+    ):
         opened.start(1)
     assert "web-1.1 was not ready within 1 s" in raised.value.message
     assert "answers 500: the cellar is flooded" in raised.value.message
@@ -210,11 +212,15 @@ def test_execute_reports_code_and_output(tiny: Bench) -> None:
 
 
 def test_execute_of_what_never_ends_comes_back_at_its_limit(
-    engine: str, tiny: Bench, monkeypatch: pytest.MonkeyPatch,
+    engine: str,
+    tiny: Bench,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A ready command that hangs can't hang the run."""
-    limits = {"docker": "chaoscheck.engines.docker.containers.EXEC_S",
-              "process": "chaoscheck.engines.process.fleet.LIMIT_S"}
+    limits = {
+        "docker": "chaoscheck.engines.docker.containers.EXEC_S",
+        "process": "chaoscheck.engines.process.fleet.LIMIT_S",
+    }
     instance = tiny.start(1)
     with monkeypatch.context() as patch:
         patch.setattr(limits[engine], 0.5)
@@ -253,8 +259,13 @@ time.sleep(600)
 def _orphan(engine: str, folder: Path) -> tuple[str, Address]:
     """A run whose owner was killed with -9: its name, and where its instance answers."""
     tests = Path(__file__).parents[1]
-    owner = subprocess.Popen([sys.executable, "-c", _OWNER, engine, str(folder)], stdout=subprocess.PIPE, text=True,
-                             cwd=tests.parent, env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{tests}:{tests.parent}"})
+    owner = subprocess.Popen(
+        [sys.executable, "-c", _OWNER, engine, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tests.parent,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{tests}:{tests.parent}"},
+    )
     try:
         assert owner.stdout is not None
         run, port = owner.stdout.readline().split()

@@ -28,7 +28,7 @@ def blocks(language: str) -> list[str]:
 
 def rows(header: str) -> list[list[str]]:
     """Cells of the table whose header row begins so, without its rule."""
-    lines = README[README.index(f"| {header} |"):].splitlines()
+    lines = README[README.index(f"| {header} |") :].splitlines()
     taken = []
     for line in lines[2:]:
         if not line.startswith("|"):

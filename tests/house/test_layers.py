@@ -28,8 +28,14 @@ def imports(path: Path) -> set[str]:
 
 def test_layers_point_one_way() -> None:
     """cli -> run -> phases -> plug-ins -> steps -> plan -> model -> errors, and never back."""
-    done = subprocess.run([str(Path(sys.executable).parent / "lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True,
-                          text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -29,7 +29,9 @@ def test_plan_loads_and_says_what_it_expects(path: Path) -> None:
     assert loaded.plan.because
 
 
-@pytest.mark.parametrize("path", [path for path in PLANS if "shop" not in path.parts], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [path for path in PLANS if "shop" not in path.parts], ids=lambda path: str(path.relative_to(ROOT))
+)
 def test_foreign_plans_are_short(path: Path) -> None:
     """A service that nobody here wrote takes under 30 lines."""
     assert path.read_text(encoding="utf-8").count("\n") < 30

@@ -28,13 +28,16 @@ def test_stateless_service_passes(simulate: Simulate, seed: int) -> None:
     assert all(promise.exposures >= promise.needed for promise in result.promises)
 
 
-@pytest.mark.parametrize(("app", "mode", "cause"), [
-    ("memory", "round-robin", "state in one instance"),
-    ("memory", "sticky", "lost with the instance"),
-    ("local-reviews", "round-robin", "state in one instance"),
-    ("two-workers", "round-robin", "state in one worker process"),
-    ("write-behind", "round-robin", "acknowledged before persisted"),
-])
+@pytest.mark.parametrize(
+    ("app", "mode", "cause"),
+    [
+        ("memory", "round-robin", "state in one instance"),
+        ("memory", "sticky", "lost with the instance"),
+        ("local-reviews", "round-robin", "state in one instance"),
+        ("two-workers", "round-robin", "state in one worker process"),
+        ("write-behind", "round-robin", "acknowledged before persisted"),
+    ],
+)
 def test_stateful_service_fails_with_its_cause(simulate: Simulate, app: str, mode: str, cause: str) -> None:
     """The verdict alone would not tell a developer what to mend."""
     result, _ = simulate(app, **{"balancer.mode": mode})
@@ -85,7 +88,9 @@ def test_search_page_that_echoes_the_query_is_invalid(simulate: Simulate) -> Non
 
 def test_check_that_never_holds_is_invalid(simulate: Simulate) -> None:
     """The plan looks for something that the service never says."""
-    result, _ = simulate("stateless", replace=('value: "json:nickname", expect: 200', 'value: "json:nick", expect: 200'))
+    result, _ = simulate(
+        "stateless", replace=('value: "json:nickname", expect: 200', 'value: "json:nick", expect: 200')
+    )
     assert result.verdict is Verdict.INVALID
     assert "profile" in result.reason
 
@@ -95,8 +100,16 @@ def test_kill_replaced_by_a_no_op_never_passes(simulate: Simulate, monkeypatch: 
 
     def pretend(self: FakeFleet, instance: Instance) -> KillReceipt:
         now = self.world.now_ns()
-        return KillReceipt(signal_ns=now, returned_ns=now, death_ns=-1, error_ns=0, refused_ns=-1, confirmed=False, exit_code=-1,
-                           detail="still running")
+        return KillReceipt(
+            signal_ns=now,
+            returned_ns=now,
+            death_ns=-1,
+            error_ns=0,
+            refused_ns=-1,
+            confirmed=False,
+            exit_code=-1,
+            detail="still running",
+        )
 
     monkeypatch.setattr(FakeFleet, "kill", pretend)
     result, _ = simulate("stateless")
@@ -108,8 +121,16 @@ def test_lying_kill_never_passes(simulate: Simulate, monkeypatch: pytest.MonkeyP
 
     def lie(self: FakeFleet, instance: Instance) -> KillReceipt:
         now = self.world.now_ns()
-        return KillReceipt(signal_ns=now, returned_ns=now, death_ns=now, error_ns=0, refused_ns=now, confirmed=True, exit_code=137,
-                           detail="ended, trust me")
+        return KillReceipt(
+            signal_ns=now,
+            returned_ns=now,
+            death_ns=now,
+            error_ns=0,
+            refused_ns=now,
+            confirmed=True,
+            exit_code=137,
+            detail="ended, trust me",
+        )
 
     monkeypatch.setattr(FakeFleet, "kill", lie)
     monkeypatch.setattr(FakeFleet, "remove", lambda self, instance: None)
@@ -128,8 +149,16 @@ def test_one_kill_that_does_not_land_never_passes(simulate: Simulate, monkeypatc
         if count != 3:
             return real(self, instance)
         now = self.world.now_ns()
-        return KillReceipt(signal_ns=now, returned_ns=now, death_ns=-1, error_ns=0, refused_ns=-1, confirmed=False, exit_code=-1,
-                           detail="still running")
+        return KillReceipt(
+            signal_ns=now,
+            returned_ns=now,
+            death_ns=-1,
+            error_ns=0,
+            refused_ns=-1,
+            confirmed=False,
+            exit_code=-1,
+            detail="still running",
+        )
 
     monkeypatch.setattr(FakeFleet, "kill", mostly)
     result, _ = simulate("stateless")

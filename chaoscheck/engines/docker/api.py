@@ -27,8 +27,10 @@ def connect(*, timeout_s: float = CALL_S) -> Any:
         client = docker.APIClient(**{**settings, "base_url": where, "version": "auto", "timeout": timeout_s})
         client.ping()
     except (DockerException, requests.RequestException, OSError) as error:
-        raise EngineUnavailable(f"no container engine answers at {where or 'the default socket'} ({_short(error)})",
-                                hint="start it, or use the process engine with a target.command") from None
+        raise EngineUnavailable(
+            f"no container engine answers at {where or 'the default socket'} ({_short(error)})",
+            hint="start it, or use the process engine with a target.command",
+        ) from None
     return client
 
 
@@ -50,7 +52,8 @@ def talking(doing: str) -> Iterator[None]:
     except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise EngineLost(
             f"the container engine stopped answering (could not {doing}: {_short(error)})",
-            hint="see the engine's own log; `chaoscheck clean` removes what is left once it is back") from None
+            hint="see the engine's own log; `chaoscheck clean` removes what is left once it is back",
+        ) from None
 
 
 @contextmanager

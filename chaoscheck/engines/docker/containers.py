@@ -160,11 +160,22 @@ class Containers:
             host = self.client.create_host_config(
                 port_bindings={port: (HOST, outside) for port, outside in ports.items()},
                 binds={volume: {"bind": path, "mode": "rw"} for volume, path in wanted.mounts.items()},
-                log_config=_LOG, network_mode=self.network.id, init=False)
+                log_config=_LOG,
+                network_mode=self.network.id,
+                init=False,
+            )
             made = self.client.create_container(
-                wanted.image, name=self.named(wanted.name), environment=dict(wanted.env), ports=list(wanted.ports),
-                entrypoint=_list(wanted.entrypoint), command=_list(wanted.command), networking_config=networking,
-                host_config=host, labels=self.labels(wanted.role, wanted.name), use_config_proxy=False)
+                wanted.image,
+                name=self.named(wanted.name),
+                environment=dict(wanted.env),
+                ports=list(wanted.ports),
+                entrypoint=_list(wanted.entrypoint),
+                command=_list(wanted.command),
+                networking_config=networking,
+                host_config=host,
+                labels=self.labels(wanted.role, wanted.name),
+                use_config_proxy=False,
+            )
             return str(made["Id"])
 
     def _put(self, id_: str, files: Mapping[str, str]) -> None:
@@ -201,8 +212,10 @@ def _found(client: Any, run: str | None) -> list[tuple[str, str, str]]:
         networks = client.networks(filters=only(run))
         volumes = client.volumes(filters=only(run))["Volumes"] or []
     return [
-        *(("container", item["Id"], item["Names"][0].lstrip("/") if item["Names"] else item["Id"][:12])
-          for item in containers),
+        *(
+            ("container", item["Id"], item["Names"][0].lstrip("/") if item["Names"] else item["Id"][:12])
+            for item in containers
+        ),
         *(("network", item["Id"], item["Name"]) for item in networks),
         *(("volume", item["Name"], item["Name"]) for item in volumes),
     ]

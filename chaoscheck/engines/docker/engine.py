@@ -22,7 +22,7 @@ class DockerEngine:
     default_balancer: ClassVar[str] = "haproxy"
 
     def available(self) -> str:
-        """"" when an engine answers, else why not."""
+        """ "" when an engine answers, else why not."""
         try:
             connect(timeout_s=5).close()
         except EngineUnavailable as error:
@@ -59,6 +59,9 @@ def _abandoned(client: Any) -> list[str]:
 
 def _all_labels(client: Any) -> list[dict[str, str]]:
     with talking("list what runs made"):
-        found = [*client.containers(all=True, filters=only(None)), *client.networks(filters=only(None)),
-                 *(client.volumes(filters=only(None))["Volumes"] or [])]
+        found = [
+            *client.containers(all=True, filters=only(None)),
+            *client.networks(filters=only(None)),
+            *(client.volumes(filters=only(None))["Volumes"] or []),
+        ]
     return [item["Labels"] for item in found]

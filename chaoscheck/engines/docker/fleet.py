@@ -51,25 +51,43 @@ class DockerFleet:
         ids = self._get_images()
         self._image = ids.pop("target")
         self._containers.network.make()
-        self._shared = {self._containers.volume(name): volume.path
-                        for name, volume in target.volumes.items() if volume.scope == "shared"}
+        self._shared = {
+            self._containers.volume(name): volume.path
+            for name, volume in target.volumes.items()
+            if volume.scope == "shared"
+        }
         self._stores.start(self._images, {name.removeprefix("store "): image for name, image in ids.items()})
-        run_setup(self._containers, target.setup, image=self._image, env=target.env, mounts=self._shared,
-                  say=self._site.say)
+        run_setup(
+            self._containers, target.setup, image=self._image, env=target.env, mounts=self._shared, say=self._site.say
+        )
 
     def start(self, incarnation: Incarnation) -> Instance:
         """Start an incarnation in a new container; it need not be ready yet. Raises an EnvironmentTrouble."""
         target = self._plan.target
-        own = {self._containers.volume(name, str(incarnation.slot)): volume.path
-               for name, volume in target.volumes.items() if volume.scope == "own"}
-        box = self._containers.start(Wanted(
-            name=incarnation.name, role="instance", image=self._image, ports=self._published(),
-            env={**target.env, "CHAOSCHECK_INSTANCE": incarnation.name},
-            mounts={**self._shared, **own}, aliases=(incarnation.name,)))
+        own = {
+            self._containers.volume(name, str(incarnation.slot)): volume.path
+            for name, volume in target.volumes.items()
+            if volume.scope == "own"
+        }
+        box = self._containers.start(
+            Wanted(
+                name=incarnation.name,
+                role="instance",
+                image=self._image,
+                ports=self._published(),
+                env={**target.env, "CHAOSCHECK_INSTANCE": incarnation.name},
+                mounts={**self._shared, **own},
+                aliases=(incarnation.name,),
+            )
+        )
         with self._lock:
             self._boxes[box.id] = box
-        return Instance(incarnation=incarnation, address=box.published[target.port],
-                        inner=Address(box.inner, target.port), handle=box.id)
+        return Instance(
+            incarnation=incarnation,
+            address=box.published[target.port],
+            inner=Address(box.inner, target.port),
+            handle=box.id,
+        )
 
     def state(self, instance: Instance) -> State:
         """How it is now; a container that someone removed isn't running. Raises EngineLost."""
@@ -122,8 +140,11 @@ class DockerFleet:
     def sidecar(self, spec: SidecarSpec) -> Sidecar:
         """Start a container beside the instances, with `spec.files` in it. Raises an EnvironmentTrouble."""
         image = self._images.get(spec.name, image=spec.image, build=spec.build)
-        box = self._containers.start(Wanted(name=spec.name, role="sidecar", image=image, ports=spec.ports,
-                                            files=spec.files, aliases=(spec.name,)))
+        box = self._containers.start(
+            Wanted(
+                name=spec.name, role="sidecar", image=image, ports=spec.ports, files=spec.files, aliases=(spec.name,)
+            )
+        )
         return DockerSidecar(self._containers, box)
 
     def dead_stores(self) -> Mapping[str, str]:
@@ -143,11 +164,17 @@ class DockerFleet:
         """The images' ids: of "target" and of each "store NAME", made at the same time."""
         target = self._plan.target
         sources = {"target": (target.image, target.build, target.dockerfile)}
-        sources |= {f"store {name}": (store.image, store.build, store.dockerfile)
-                    for name, store in self._plan.stores.items()}
-        return together({what: partial(self._images.get, what, image=image or "", build=self._folder(build),
-                                       dockerfile=dockerfile)
-                         for what, (image, build, dockerfile) in sources.items()})
+        sources |= {
+            f"store {name}": (store.image, store.build, store.dockerfile) for name, store in self._plan.stores.items()
+        }
+        return together(
+            {
+                what: partial(
+                    self._images.get, what, image=image or "", build=self._folder(build), dockerfile=dockerfile
+                )
+                for what, (image, build, dockerfile) in sources.items()
+            }
+        )
 
     def _folder(self, build: str | None) -> Path | None:
         return None if build is None else (self._site.plan.folder / build).resolve()
@@ -157,15 +184,21 @@ def check(plan: LoadedPlan) -> None:
     """PlanError where the plan asks for what containers can't do, or names a folder that can't be built."""
     target = plan.plan.target
     if not (target.image or target.build):
-        raise PlanError("the docker engine runs images, and target has only a command", place=plan.place("target"),
-                        hint="add image or build, or say engine: process")
+        raise PlanError(
+            "the docker engine runs images, and target has only a command",
+            place=plan.place("target"),
+            hint="add image or build, or say engine: process",
+        )
     builds: dict[tuple[str, ...], tuple[str | None, str]] = {("target",): (target.build, target.dockerfile)}
     builds |= {("stores", name): (store.build, store.dockerfile) for name, store in plan.plan.stores.items()}
     for keys, (build, dockerfile) in builds.items():
         folder = (plan.folder / (build or "")).resolve()
         if build and not (folder / dockerfile).is_file():
-            raise PlanError(f"{'.'.join(keys)}: there is no {dockerfile} in {folder}", place=plan.place(*keys, "build"),
-                            hint="build is a folder beside the plan")
+            raise PlanError(
+                f"{'.'.join(keys)}: there is no {dockerfile} in {folder}",
+                place=plan.place(*keys, "build"),
+                hint="build is a folder beside the plan",
+            )
 
 
 class DockerSidecar:

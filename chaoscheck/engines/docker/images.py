@@ -47,8 +47,10 @@ class Images:
         if build is not None:
             self._say(f"{what}: no image {image} to be had ({refusal}), building {build}")
             return self._build(what, build, dockerfile)
-        raise ImageMissing(f"{what}: there is no image {image} here, and it can't be pulled ({refusal})",
-                           hint="build or load it first, or correct its name")
+        raise ImageMissing(
+            f"{what}: there is no image {image} here, and it can't be pulled ({refusal})",
+            hint="build or load it first, or correct its name",
+        )
 
     def exposed(self, image: str) -> tuple[int, ...]:
         """The TCP ports that the image says it serves, ascending."""
@@ -79,18 +81,30 @@ class Images:
         with talking(f"build {what}"):
             try:
                 stream = self._client.build(
-                    path=str(folder), dockerfile=dockerfile, tag=_tag(folder, dockerfile), labels={ROLE: "image"},
-                    rm=True, forcerm=True, decode=True, timeout=BUILD_SILENCE_S)
+                    path=str(folder),
+                    dockerfile=dockerfile,
+                    tag=_tag(folder, dockerfile),
+                    labels={ROLE: "image"},
+                    rm=True,
+                    forcerm=True,
+                    decode=True,
+                    timeout=BUILD_SILENCE_S,
+                )
                 return _follow(what, stream, last)
             except APIError as error:
-                raise BuildFailed(f"{what}: the image in {folder} can't be built: {error.explanation}",
-                                  hint=_hint(str(error.explanation)), details="\n".join(last)) from None
+                raise BuildFailed(
+                    f"{what}: the image in {folder} can't be built: {error.explanation}",
+                    hint=_hint(str(error.explanation)),
+                    details="\n".join(last),
+                ) from None
             except OSError as error:
                 if type(error) is not OSError:
                     raise
                 # The SDK's own, while it packs the folder.
-                raise BuildFailed(f"{what}: the folder {folder} can't be packed: {error}",
-                                  hint="name what the image doesn't need in .dockerignore") from None
+                raise BuildFailed(
+                    f"{what}: the folder {folder} can't be packed: {error}",
+                    hint="name what the image doesn't need in .dockerignore",
+                ) from None
 
 
 class _Pull(threading.Thread):
@@ -147,5 +161,3 @@ def _tag(folder: Path, dockerfile: str) -> str:
     name = "".join(char if char.isalnum() else "-" for char in where.name.lower()).strip("-") or "image"
     key = hashlib.sha256(f"{where}\0{dockerfile}".encode()).hexdigest()[:10]
     return f"chaoscheck/{name}:{key}"
-
-

@@ -31,8 +31,13 @@ def state_of(found: Mapping[str, Any] | None, offset: Offset) -> State:
     if state["Running"]:
         return State(running=True)
     stamp = stamp_ns(state["FinishedAt"])
-    return State(running=False, exit_code=int(state["ExitCode"]), out_of_memory=bool(state["OOMKilled"]),
-                 ended_ns=stamp + offset.ns if stamp >= 0 else -1, error_ns=offset.error_ns + STAMP_LAG_NS)
+    return State(
+        running=False,
+        exit_code=int(state["ExitCode"]),
+        out_of_memory=bool(state["OOMKilled"]),
+        ended_ns=stamp + offset.ns if stamp >= 0 else -1,
+        error_ns=offset.error_ns + STAMP_LAG_NS,
+    )
 
 
 def wait_until_ended(look: Callable[[], State], limit_s: float) -> State:
@@ -49,9 +54,16 @@ def receipt(sent: Signalled, state: State, *, seen_ended_ns: int, refused_ns: in
     """The receipt; unconfirmed with a reason unless all of it shows that this signal ended the whole container."""
     death_ns, error_ns = _death(sent, state, seen_ended_ns)
     trouble = _trouble(sent, state, refused_ns, limit_s)
-    return KillReceipt(signal_ns=sent.signal_ns, returned_ns=sent.returned_ns, death_ns=death_ns, error_ns=error_ns,
-                       refused_ns=refused_ns, confirmed=not trouble, exit_code=state.exit_code,
-                       detail=trouble or f"ended by signal 9 after {(death_ns - sent.signal_ns) / 1e6:.1f} ms")
+    return KillReceipt(
+        signal_ns=sent.signal_ns,
+        returned_ns=sent.returned_ns,
+        death_ns=death_ns,
+        error_ns=error_ns,
+        refused_ns=refused_ns,
+        confirmed=not trouble,
+        exit_code=state.exit_code,
+        detail=trouble or f"ended by signal 9 after {(death_ns - sent.signal_ns) / 1e6:.1f} ms",
+    )
 
 
 def _trouble(sent: Signalled, state: State, refused_ns: int, limit_s: float) -> str:

@@ -41,16 +41,20 @@ class Network:
                 next(hosts)  # the gateway's
                 self._free = (str(host) for host in hosts)
                 return
-        raise EnvironmentTrouble(f"the container engine has no subnet for a network: {last}",
-                                 hint="remove networks that nothing uses: docker network prune")
+        raise EnvironmentTrouble(
+            f"the container engine has no subnet for a network: {last}",
+            hint="remove networks that nothing uses: docker network prune",
+        )
 
     def endpoint(self, *aliases: str) -> tuple[str, dict[str, Any]]:
         """An address that was never given out, and the settings that give it to a new container."""
         with self._lock:
             address = next(self._free, "")
         if not address:
-            raise EnvironmentTrouble(f"network {self._name} has no unused address left",
-                                     hint="fewer rounds, or larger default-address-pools in the engine's settings")
+            raise EnvironmentTrouble(
+                f"network {self._name} has no unused address left",
+                hint="fewer rounds, or larger default-address-pools in the engine's settings",
+            )
         config = self._client.create_endpoint_config(aliases=list(aliases), ipv4_address=address)
         return address, self._client.create_networking_config({self.id: config})
 

@@ -14,18 +14,37 @@ LIMIT_S = 300
 LAST_LINES = 25
 
 
-def run_setup(containers: Containers, commands: Sequence[str], *, image: str, env: Mapping[str, str],
-              mounts: Mapping[str, str], say: Callable[[str], None]) -> None:
+def run_setup(
+    containers: Containers,
+    commands: Sequence[str],
+    *,
+    image: str,
+    env: Mapping[str, str],
+    mounts: Mapping[str, str],
+    say: Callable[[str], None],
+) -> None:
     """Each by `sh -c`, one after the other, with the instances' env, network and shared volumes. Raises SetupFailed."""
     for number, command in enumerate(commands, start=1):
         say(f"setup: {command}")
-        box = containers.start(Wanted(name=f"setup-{number}", role="setup", image=image, env=env, mounts=mounts,
-                                      entrypoint=("sh", "-c"), command=(command,)))
+        box = containers.start(
+            Wanted(
+                name=f"setup-{number}",
+                role="setup",
+                image=image,
+                env=env,
+                mounts=mounts,
+                entrypoint=("sh", "-c"),
+                command=(command,),
+            )
+        )
         code = _wait(containers, box.id)
         if code != 0:
             how = f"did not end within {LIMIT_S} s" if code is None else f"ended in {code}"
-            raise SetupFailed(f"setup command `{command}` {how}", hint="its last lines are below",
-                              details=containers.logs(box.id, LAST_LINES))
+            raise SetupFailed(
+                f"setup command `{command}` {how}",
+                hint="its last lines are below",
+                details=containers.logs(box.id, LAST_LINES),
+            )
         containers.remove(box.id)
 
 

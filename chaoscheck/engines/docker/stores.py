@@ -42,24 +42,30 @@ class Stores:
         """Start all of them and wait until each is ready. Raises NotReady, StoreDied, PlanError."""
         stores = self._plan.plan.stores
         exposed = {name: images.exposed(ids[name]) for name in stores}
-        self._running = together({name: partial(self._start, name, store, ids[name], exposed[name])
-                                  for name, store in stores.items()})
+        self._running = together(
+            {name: partial(self._start, name, store, ids[name], exposed[name]) for name, store in stores.items()}
+        )
 
     def dead(self) -> dict[str, str]:
         """Stores that ended or restarted since they were ready -> what is known of it."""
-        said = {name: _death(running, self._containers.inspect(running.box.id))
-                for name, running in self._running.items()}
+        said = {
+            name: _death(running, self._containers.inspect(running.box.id)) for name, running in self._running.items()
+        }
         return {name: text for name, text in said.items() if text}
 
     def _start(self, name: str, store: Store, image: str, exposed: tuple[int, ...]) -> Running:
         check = store.ready
         if check is None and not exposed:
-            raise PlanError(f"store {name} has no ready check, and its image exposes no port to try",
-                            place=self._plan.place("stores", name), hint="add ready: 6379, or a path, or a command")
+            raise PlanError(
+                f"store {name} has no ready check, and its image exposes no port to try",
+                place=self._plan.place("stores", name),
+                hint="add ready: 6379, or a path, or a command",
+            )
         ports = exposed if check is None or check.tcp is None else tuple(sorted({*exposed, check.tcp}))
         mounts = {self._containers.volume(name, volume): spec.path for volume, spec in store.volumes.items()}
-        box = self._containers.start(Wanted(name=name, role="store", image=image, env=store.env, ports=ports,
-                                            mounts=mounts, aliases=(name,)))
+        box = self._containers.start(
+            Wanted(name=name, role="store", image=image, env=store.env, ports=ports, mounts=mounts, aliases=(name,))
+        )
         return self._await(name, box, check, ports)
 
     def _await(self, name: str, box: Box, check: Ready | None, ports: tuple[int, ...]) -> Running:
@@ -68,19 +74,25 @@ class Stores:
         while True:
             found = self._containers.inspect(box.id)
             if found is None or not found["State"]["Running"]:
-                raise StoreDied(f"store {name} ended by itself before it was ready ({_ending(found)})",
-                                hint="its last lines say why", details=self._containers.logs(box.id, _LOG_LINES))
+                raise StoreDied(
+                    f"store {name} ended by itself before it was ready ({_ending(found)})",
+                    hint="its last lines say why",
+                    details=self._containers.logs(box.id, _LOG_LINES),
+                )
             seen = self._seen(box, check, ports)
             if not seen:
                 self._say(f"store {name} is ready after {time.monotonic() - began:.1f} s")
                 return Running(box=box, began=found["State"]["StartedAt"])
             if time.monotonic() - began >= within:
-                raise NotReady(f"store {name} was not ready within {within:g} s; last seen: {seen}",
-                               hint="see its ready check", details=self._containers.logs(box.id, _LOG_LINES))
+                raise NotReady(
+                    f"store {name} was not ready within {within:g} s; last seen: {seen}",
+                    hint="see its ready check",
+                    details=self._containers.logs(box.id, _LOG_LINES),
+                )
             time.sleep(_POLL_S)
 
     def _seen(self, box: Box, check: Ready | None, ports: tuple[int, ...]) -> str:
-        """"" when it is ready, else what was seen instead."""
+        """ "" when it is ready, else what was seen instead."""
         if check is None or check.tcp is not None:
             wanted = ports if check is None or check.tcp is None else (check.tcp,)
             closed = [str(port) for port in wanted if not listens(Address(box.inner, port), box.published.get(port))]

@@ -21,8 +21,9 @@ WAKE_NS = 5_000_000
 class Child:
     """Until `reap`, its zombie keeps its id from being given to another process, so signals can't go astray."""
 
-    def __init__(self, name: str, words: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path,
-                 clock: Clock) -> None:
+    def __init__(
+        self, name: str, words: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path, clock: Clock
+    ) -> None:
         self.name = name
         self.log = log
         self._clock = clock
@@ -31,8 +32,15 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         try:
             with log.open("ab") as out:
-                self._popen = subprocess.Popen(words, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out,
-                                               stderr=subprocess.STDOUT, start_new_session=True)
+                self._popen = subprocess.Popen(
+                    words,
+                    env=dict(env),
+                    cwd=cwd,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
         except OSError as error:
             raise EnvironmentTrouble(f"{name} can't be started: {error}", hint="see target.command") from None
         self.pid = self._popen.pid

@@ -26,7 +26,7 @@ class ProcessEngine:
         return "haproxy" if shutil.which("haproxy") else "direct"
 
     def available(self) -> str:
-        """"" on Linux, whose /proc tells who belongs to a session."""
+        """ "" on Linux, whose /proc tells who belongs to a session."""
         if sys.platform == "linux" and Path(f"/proc/{os.getpid()}/stat").exists():
             return ""
         return "the process engine needs Linux with /proc, to see that every process of an instance is dead"
@@ -41,6 +41,7 @@ class ProcessEngine:
 
     def sweep(self, *, run: str | None = None) -> list[str]:
         """End what runs left whose owner is provably gone, or all of `run`; a line for each process."""
-        wanted = [record for record in records()
-                  if (record.run == run if run is not None else record.owner.provably_gone())]
+        wanted = [
+            record for record in records() if (record.run == run if run is not None else record.owner.provably_gone())
+        ]
         return [line for record in wanted for line in record.clear()]

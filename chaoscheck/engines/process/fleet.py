@@ -68,10 +68,24 @@ class ProcessFleet:
         child = self._children.get(instance.name)
         if child is None:
             now = clock.now_ns()
-            return KillReceipt(signal_ns=now, returned_ns=now, death_ns=-1, error_ns=0, refused_ns=-1, confirmed=False,
-                               exit_code=-1, detail="it was removed before")
-        return kill(child, self._mark(instance.name), instance.address, clock=clock, limit_s=self.kill_limit_s,
-                    signal=self._signal)
+            return KillReceipt(
+                signal_ns=now,
+                returned_ns=now,
+                death_ns=-1,
+                error_ns=0,
+                refused_ns=-1,
+                confirmed=False,
+                exit_code=-1,
+                detail="it was removed before",
+            )
+        return kill(
+            child,
+            self._mark(instance.name),
+            instance.address,
+            clock=clock,
+            limit_s=self.kill_limit_s,
+            signal=self._signal,
+        )
 
     def logs(self, instance: Instance, lines: int) -> str:
         """The last lines that it printed."""
@@ -90,8 +104,9 @@ class ProcessFleet:
         """Run a command where the instance runs: exit code and output."""
         place = self._places[instance.name]
         try:
-            done = subprocess.run(command(words, place), cwd=self._cwd, capture_output=True, timeout=LIMIT_S,
-                                  env=self._env(place))
+            done = subprocess.run(
+                command(words, place), cwd=self._cwd, capture_output=True, timeout=LIMIT_S, env=self._env(place)
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             return 127, str(error)
         return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
@@ -106,8 +121,10 @@ class ProcessFleet:
             into.write_text(text)
         words = [word.replace("{files}", str(files)) for word in spec.command]
         if not words or not shutil.which(words[0]):
-            raise EnvironmentTrouble(f"{spec.name}: there is no command {words[0] if words else ''} on this machine",
-                                     hint="install it, take balancer kind: direct, or use the docker engine")
+            raise EnvironmentTrouble(
+                f"{spec.name}: there is no command {words[0] if words else ''} on this machine",
+                hint="install it, take balancer kind: direct, or use the docker engine",
+            )
         child = self._spawn(place, words, environment(place, {}, os.environ, Path(sys.executable)), place.disk)
         return ProcessSidecar(child)
 
@@ -219,15 +236,24 @@ def check(plan: LoadedPlan, cwd: Path) -> None:
     """PlanError where the plan asks for what local processes can't do."""
     target, stores = plan.plan.target, plan.plan.stores
     if not target.command:
-        raise PlanError("the process engine runs a command, and target has none", place=plan.place("target"),
-                        hint="add command: [...], or use the docker engine")
+        raise PlanError(
+            "the process engine runs a command, and target has none",
+            place=plan.place("target"),
+            hint="add command: [...], or use the docker engine",
+        )
     if stores:
-        raise PlanError(f"the process engine has no stores, and the plan names {', '.join(stores)}",
-                        place=plan.place("stores"), hint="use the docker engine, or an embedded store on a volume")
+        raise PlanError(
+            f"the process engine has no stores, and the plan names {', '.join(stores)}",
+            place=plan.place("stores"),
+            hint="use the docker engine, or an embedded store on a volume",
+        )
     if not cwd.is_dir():
         raise PlanError(f"there is no folder {cwd} to run the command in", place=plan.place("target", "build"))
     first = target.command[0]
     beside = Path(sys.executable).parent / first
     if not ((cwd / first).exists() if "/" in first else shutil.which(first) or beside.exists()):
-        raise PlanError(f"there is no command {first}", place=plan.place("target", "command"),
-                        hint=f"it is looked for on PATH, or from {cwd} when it holds a slash")
+        raise PlanError(
+            f"there is no command {first}",
+            place=plan.place("target", "command"),
+            hint=f"it is looked for on PATH, or from {cwd} when it holds a slash",
+        )

@@ -41,9 +41,16 @@ def kill(child: Child, mark: bytes, address: Address, *, clock: Clock, limit_s: 
     refused_ns = watch.refused_ns(wait_s=0 if lives else limit_s)
     trouble = _trouble(state, ended, signal_ns, refused_ns, limit_s)
     death_ns, error_ns = (-1, 0) if lives else _death(state, ended)
-    return KillReceipt(signal_ns=signal_ns, returned_ns=returned_ns, death_ns=death_ns, error_ns=error_ns,
-                       refused_ns=refused_ns, confirmed=not trouble, exit_code=state.exit_code,
-                       detail=trouble or f"ended by signal 9 after {(death_ns - signal_ns) / 1e6:.1f} ms")
+    return KillReceipt(
+        signal_ns=signal_ns,
+        returned_ns=returned_ns,
+        death_ns=death_ns,
+        error_ns=error_ns,
+        refused_ns=refused_ns,
+        confirmed=not trouble,
+        exit_code=state.exit_code,
+        detail=trouble or f"ended by signal 9 after {(death_ns - signal_ns) / 1e6:.1f} ms",
+    )
 
 
 def end_all(child: Child, mark: bytes, *, clock: Clock, limit_s: float, signal: Signal) -> None:

@@ -41,8 +41,9 @@ def process(pid: int) -> Process | None:
     fields = tail.split()
     if fields[0] in "ZX":
         return None
-    return Process(pid=pid, group=int(fields[2]), session=int(fields[3]), started=fields[19],
-                   words=head.partition("(")[2])
+    return Process(
+        pid=pid, group=int(fields[2]), session=int(fields[3]), started=fields[19], words=head.partition("(")[2]
+    )
 
 
 def of_instance(leader: int, mark: bytes) -> list[Process]:

@@ -39,7 +39,10 @@ def mark(run: str, name: str = "") -> bytes:
 
 
 def environment(
-    place: Place, env: Mapping[str, str], inherited: Mapping[str, str], interpreter: Path,
+    place: Place,
+    env: Mapping[str, str],
+    inherited: Mapping[str, str],
+    interpreter: Path,
 ) -> dict[str, str]:
     """The whole environment: little of ours, all of the plan's, and what is this process's own.
 

@@ -139,8 +139,11 @@ def expected_exposures(ops: list[Op], kind: type[Fold]) -> int:
         for later in ops[number + 1 :]:
             if _ends(later, kind):
                 break
-            if later.action == "see" and later.incarnation != DEATH.incarnation and later.outcome == "ok" and (
-                later.sent_ns > DEATH.death_ns + DEATH.error_ns
+            if (
+                later.action == "see"
+                and later.incarnation != DEATH.incarnation
+                and later.outcome == "ok"
+                and (later.sent_ns > DEATH.death_ns + DEATH.error_ns)
             ):
                 exposed += 1
                 break

@@ -56,25 +56,30 @@ def test_budget_is_seconds_a_kill(write) -> None:
     assert load_plan(write(), environment={}).plan.budget.bad_seconds_a_kill == pytest.approx(1.296)
 
 
-@pytest.mark.parametrize(("old", "new", "line", "words", "hint"), [
-    ("promises:", "promisses:", 3, "unknown key 'promisses'", "promises"),
-    ("undo: {post: /logout, expect: 204}", "undo: {post: /logout, expct: 204}", 8, "unknown key 'expct'", "expect"),
-    ("    kind: session", "    knd: session", 5, "unknown key 'knd' in promises.login", "kind"),
-    ("port: 8000", "port: 99999", 1, "target.port", ""),
-    ("port: 8000", "port: 8000, volume: {a: /b}", 1, "unknown key 'volume' in target", "volumes"),
-    ("99.9% over 30d", "99.9", 13, "99.9% over 30d", ""),
-    ("200/month", "two", 13, "200/month", ""),
-    ("{get: /me,", "{get: /me, post: /me,", 7, "exactly one of", ""),
-    ("    kind: kept\n", "", 9, "missing key 'kind'", ""),
-    ('"redis://redis"', '"${NOPE}"', 1, "${NOPE} is not set", "NOPE"),
-    ("    kind: kept", "    kind: kept\n    kind: kept", 11, "stands twice", ""),
-    ("ready: /healthz", "ready: {get: /healthz, tcp: 80}", 1, "exactly one of get, tcp, command", ""),
-    ('{image: "redis:7"}', "{}", 2, "exactly one of image, build", ""),
-    ("target:", "instances: 1\ntarget:", 1, "instances: 1", ""),
-    ("target:", "instances: 21\ntarget:", 1, "instances", ""),
-    ("kind: kept", "kind: session", 1, "only one promise may be of kind session", ""),
-])
-def test_mistake_is_named_with_line_and_nearest_name(write, old: str, new: str, line: int, words: str, hint: str) -> None:
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words", "hint"),
+    [
+        ("promises:", "promisses:", 3, "unknown key 'promisses'", "promises"),
+        ("undo: {post: /logout, expect: 204}", "undo: {post: /logout, expct: 204}", 8, "unknown key 'expct'", "expect"),
+        ("    kind: session", "    knd: session", 5, "unknown key 'knd' in promises.login", "kind"),
+        ("port: 8000", "port: 99999", 1, "target.port", ""),
+        ("port: 8000", "port: 8000, volume: {a: /b}", 1, "unknown key 'volume' in target", "volumes"),
+        ("99.9% over 30d", "99.9", 13, "99.9% over 30d", ""),
+        ("200/month", "two", 13, "200/month", ""),
+        ("{get: /me,", "{get: /me, post: /me,", 7, "exactly one of", ""),
+        ("    kind: kept\n", "", 9, "missing key 'kind'", ""),
+        ('"redis://redis"', '"${NOPE}"', 1, "${NOPE} is not set", "NOPE"),
+        ("    kind: kept", "    kind: kept\n    kind: kept", 11, "stands twice", ""),
+        ("ready: /healthz", "ready: {get: /healthz, tcp: 80}", 1, "exactly one of get, tcp, command", ""),
+        ('{image: "redis:7"}', "{}", 2, "exactly one of image, build", ""),
+        ("target:", "instances: 1\ntarget:", 1, "instances: 1", ""),
+        ("target:", "instances: 21\ntarget:", 1, "instances", ""),
+        ("kind: kept", "kind: session", 1, "only one promise may be of kind session", ""),
+    ],
+)
+def test_mistake_is_named_with_line_and_nearest_name(
+    write, old: str, new: str, line: int, words: str, hint: str
+) -> None:
     """One sentence, `file:line`, and what was probably meant."""
     with pytest.raises(PlanError) as caught:
         load_plan(write(old, new), environment={})

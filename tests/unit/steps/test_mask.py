@@ -31,6 +31,10 @@ MASKER = Masker(["pw", "hunter2-long"])
         ('{"access_token":"abc"}', '{"access_token":"***"}'),
         ("form: {password: $password, token: '${csrf}'}", "form: {password: $password, token: '${csrf}'}"),
         ("password: $alt, token: $user", "password: ***, token: ***"),
+        (
+            'form-data; name="@csrf"\r\n\r\nt1 2\r\n--b\r\nform-data; name="title"\r\n\r\nmine\r\n',
+            'form-data; name="@csrf"\r\n\r\n***\r\n--b\r\nform-data; name="title"\r\n\r\nmine\r\n',
+        ),
         ("Bearer abcdefgh.ijk", "Bearer ***"),
         ("see eyJhbGciOiJI.eyJzdWIi.sig-n", "see ***"),
         (
