@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from chaoscheck.model.clock import NS
@@ -19,7 +20,7 @@ WALL_S, OVERHEAD_S = 75.0, 12.0
 
 
 def gate(reports: Path, plan: Path = PLAN, **settings: str) -> tuple[RunFolder, float]:
-    """Run that plan on Docker with those CHAOSCHECK_* settings: its folder, and the wall time of the whole command (s)."""
+    """Run that plan on Docker with those CHAOSCHECK_* settings: its folder, and the wall time of the command (s)."""
     began = time.monotonic()
     subprocess.run(
         [sys.executable, "-m", "chaoscheck", "run", str(plan), "--engine", "docker", "--out", str(reports), "-q"],
@@ -32,7 +33,7 @@ def gate(reports: Path, plan: Path = PLAN, **settings: str) -> tuple[RunFolder, 
 def spans(folder: RunFolder) -> dict[str, float]:
     """Seconds of each phase, by its name; the last one, clean up, has none."""
     begun = [(event.phase, event.t_ns) for event in folder.events() if isinstance(event, PhaseBegan)]
-    return {phase: (after - since) / NS for (phase, since), (_, after) in zip(begun, begun[1:], strict=False)}
+    return {phase: (after - since) / NS for (phase, since), (_, after) in pairwise(begun)}
 
 
 def main() -> int:

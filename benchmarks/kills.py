@@ -1,4 +1,4 @@
-"""Thirty kills in containers: from the signal to the recorded death, the first refused request, the replacement ready."""
+"""Thirty kills in containers: from the signal to the recorded death, the first refusal, the replacement ready."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ def main() -> int:
     ):
         times = since_signal_ms(landed, field)
         if times:
-            print(
-                f"  {name:24} median {statistics.median(times):7.1f}   from {times[0]:.1f} to {times[-1]:.1f}   n = {len(times)}"
-            )
+            spread = f"from {times[0]:.1f} to {times[-1]:.1f}"
+            print(f"  {name:24} median {statistics.median(times):7.1f}   {spread}   n = {len(times)}")
     return 0 if landed and len(landed) == len(kills) else 1
 
 

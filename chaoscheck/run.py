@@ -72,8 +72,7 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
     balancer = choose_balancer(loaded, engine)
     with Interrupts() as interrupts:
         _sweep(engine, options)
-        with _folder(loaded, options) as folder, \
-                _stage(loaded, options, engine, balancer, folder, interrupts) as stage:
+        with _folder(loaded, options) as folder, _stage(loaded, options, engine, balancer, folder, interrupts) as stage:
             prepare(stage)
             with closing(Prober(stage, options.watch)) as prober:
                 stage.enter(Phase.CONTROLS)
@@ -136,15 +135,18 @@ def _folder(loaded: LoadedPlan, options: Options) -> Iterator[RunFolder]:
         options.reports.mkdir(parents=True, exist_ok=True)
         made = RunFolder.create(options.reports, name, loaded)
     except OSError as error:
-        raise EnvironmentTrouble(f"the run's folder can't be made in {options.reports}: {error.strerror}",
-                                 hint="name a folder that can be written with --out") from None
+        raise EnvironmentTrouble(
+            f"the run's folder can't be made in {options.reports}: {error.strerror}",
+            hint="name a folder that can be written with --out",
+        ) from None
     with made as folder:
         yield folder
 
 
 @contextmanager
-def _stage(loaded: LoadedPlan, options: Options, engine: Engine, balancer: Balancer, folder: RunFolder,
-           interrupts: Interrupts) -> Iterator[Stage]:
+def _stage(
+    loaded: LoadedPlan, options: Options, engine: Engine, balancer: Balancer, folder: RunFolder, interrupts: Interrupts
+) -> Iterator[Stage]:
     """All that a run works with."""
     plan = loaded.plan
     clock: Clock = engine.clock() if isinstance(engine, HasClock) else MonotonicClock()
@@ -159,14 +161,33 @@ def _stage(loaded: LoadedPlan, options: Options, engine: Engine, balancer: Balan
     fleet = engine.open(Site(run=folder.run, plan=loaded, clock=clock, folder=folder.path, say=options.say))
     fault = FAULTS.get(plan.chaos.fault)()
     simulated = isinstance(fleet, Simulates)
-    stage = Stage(loaded=loaded, run=folder.run, seed=plan.seed, clock=clock, folder=folder.path, record=record,
-                  fleet=fleet, balancer=balancer, fault=fault, transport=_transport(fleet, clock),
-                  traffic=SimulatedTraffic(fleet) if isinstance(fleet, Simulates) else ProcessTraffic(folder.path))
+    stage = Stage(
+        loaded=loaded,
+        run=folder.run,
+        seed=plan.seed,
+        clock=clock,
+        folder=folder.path,
+        record=record,
+        fleet=fleet,
+        balancer=balancer,
+        fault=fault,
+        transport=_transport(fleet, clock),
+        traffic=SimulatedTraffic(fleet) if isinstance(fleet, Simulates) else ProcessTraffic(folder.path),
+    )
     with ending(stage, folder, interrupts, keep=options.keep):
-        stage.emit(events.RunStarted, run=folder.run, version=chaoscheck.__version__, seed=plan.seed,
-                   plan=loaded.path.name, engine=engine.name, balancer=balancer.name, instances=plan.instances,
-                   command=options.command, wall_ns=0 if simulated else wall_ns,
-                   environment={} if simulated else _environment())
+        stage.emit(
+            events.RunStarted,
+            run=folder.run,
+            version=chaoscheck.__version__,
+            seed=plan.seed,
+            plan=loaded.path.name,
+            engine=engine.name,
+            balancer=balancer.name,
+            instances=plan.instances,
+            command=options.command,
+            wall_ns=0 if simulated else wall_ns,
+            environment={} if simulated else _environment(),
+        )
         stage.enter(Phase.PREPARE)
         yield stage
 
@@ -176,8 +197,12 @@ def _transport(fleet: Fleet, clock: Clock) -> Transport:
 
 
 def _environment() -> dict[str, str]:
-    return {"python": platform.python_version(), "system": f"{platform.system()} {platform.release()}",
-            "cores": str(os.cpu_count()), "chaoscheck": chaoscheck.__version__}
+    return {
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.release()}",
+        "cores": str(os.cpu_count()),
+        "chaoscheck": chaoscheck.__version__,
+    }
 
 
 def shell_words(words: list[str]) -> str:

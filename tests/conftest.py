@@ -14,7 +14,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A container test without an engine is skipped, or fails where CHAOSCHECK_REQUIRE_DOCKER=1 says there must be one."""
+    """A container test without an engine is skipped, or fails where CHAOSCHECK_REQUIRE_DOCKER=1 asks for one."""
     if item.get_closest_marker("docker"):
         need("docker")
 
@@ -25,4 +25,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if skipped:
         terminalreporter.write_line(
             f"WARNING: {len(skipped)} container tests did NOT run, because no engine answers here; `make docker` brings one up",
-            red=True, bold=True)
+            red=True,
+            bold=True,
+        )

@@ -33,7 +33,7 @@ class Balancer(Protocol):
     name: ClassVar[str]
 
     def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
-        """Start with these (ready) instances; returns when each of them answers through it. Raises EnvironmentTrouble."""
+        """Start with these (ready) instances; returns when each answers through it. Raises EnvironmentTrouble."""
         ...
 
     def route(self) -> Route: ...

@@ -32,6 +32,8 @@ CLOCK_ERROR_NS = NS // 4
 
 PASS, INCONCLUSIVE, INVALID = Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.INVALID
 
+ENDED = "the run went to its end"
+
 
 def gate(
     name: str,
@@ -79,16 +81,21 @@ def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
 def _ended(known: Timeline) -> Iterator[Gate]:
     for trouble in known.of(Troubled):
         yield gate(
-            "the run went to its end",
+            ENDED,
             INVALID,
             "no trouble",
             f"{trouble.message} (during {trouble.during})",
             detail="\n".join(part for part in (trouble.hint, trouble.details) if part),
         )
     for stop in known.of(Interrupted):
-        yield gate("the run went to its end", INCONCLUSIVE, "not interrupted", f"interrupted during {stop.during}")
+        yield gate(ENDED, INCONCLUSIVE, "not interrupted", f"interrupted during {stop.during}")
     if not any(known.of(RunEnded)) and not any(known.of(Troubled)) and not any(known.of(Interrupted)):
-        yield gate("the run went to its end", INCONCLUSIVE, "a last event", "the run was cut off, and nothing says why")
+        yield gate(ENDED, INCONCLUSIVE, "a last event", "the run was cut off, and nothing says why")
+
+
+def cut_short(known: Timeline) -> bool:
+    """Whether the run ended before its time: what it did not get to is missing, not wrong."""
+    return any(known.of(Interrupted)) or not any(known.of(RunEnded))
 
 
 def _transport(known: Timeline) -> Gate:
@@ -159,7 +166,8 @@ def _load(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
     if known.span(Phase.BASELINE.value) is None:
         return
     attempts = seen.traffic.attempts
-    yield gate("users were served", PASS if attempts else INVALID, "some requests", f"{attempts} requests", n=attempts)
+    none = INCONCLUSIVE if cut_short(known) else INVALID
+    yield gate("users were served", PASS if attempts else none, "some requests", f"{attempts} requests", n=attempts)
     late = sorted(tick.late_ms for tick in known.of(TrafficSeen))
     p95 = late[max(0, -(-95 * len(late) // 100) - 1)] if late else 0.0
     yield gate(
@@ -195,6 +203,8 @@ def _load(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
 
 def _kills(known: Timeline) -> Gate:
     real = [strike for strike in known.strikes if not strike.sham]
+    if real and real[-1].struck is None and cut_short(known):
+        real = real[:-1]
     missed = [strike for strike in real if not strike.landed]
     expected = "every strike's kill is confirmed dead by signal 9"
     if missed:
@@ -206,8 +216,8 @@ def _kills(known: Timeline) -> Gate:
             n=len(real),
         )
     if not real:
-        cut = any(known.of(Interrupted)) or not any(known.of(RunEnded))
-        return gate("kills land", INCONCLUSIVE if cut else INVALID, expected, "no instance was killed", n=0)
+        verdict = INCONCLUSIVE if cut_short(known) else INVALID
+        return gate("kills land", verdict, expected, "no instance was killed", n=0)
     return gate("kills land", PASS, expected, f"{len(real)} of {len(real)}", n=len(real))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chaoscheck.checkers import evidence
-from chaoscheck.checkers.assumptions import assumption_gates, coverage_gates, gate
+from chaoscheck.checkers.assumptions import ENDED, assumption_gates, coverage_gates, gate
 from chaoscheck.checkers.budget import TrafficFold, bad_seconds, budget_gates, phase_rows
 from chaoscheck.checkers.causes import Explained
 from chaoscheck.checkers.chains import Pair, Wanted, chain, collect, pair_chain
@@ -323,7 +323,13 @@ class _Judgement:
         found = next((one for one in findings if one.verdict is verdict), None)
         if found is not None:
             return found.summary + self._of(found)
-        bad = [gate for gate in gates if gate.verdict is verdict]
+        return self._reason_of([gate for gate in gates if gate.verdict is verdict], verdict)
+
+    def _reason_of(self, bad: Sequence[Gate], verdict: Verdict) -> str:
+        """How the run ended tells most; then, where only evidence is missing, the promise that misses it."""
+        ended = next((gate for gate in bad if gate.name == ENDED), None)
+        if ended is not None:
+            return ended.actual
         one = next((gate for gate in bad if gate.group == "promises" and verdict is Verdict.INCONCLUSIVE), bad[0])
         if one.group == "promises":
             return f"{one.name}: not shown either way: {one.detail or one.actual}"

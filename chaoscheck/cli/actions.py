@@ -29,8 +29,9 @@ from chaoscheck.store import RunFolder, encode_result, load
 INTERRUPTED = 130
 
 
-def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, verbose: bool, keep: bool,
-             words: list[str]) -> int:
+def run_plan(
+    loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, verbose: bool, keep: bool, words: list[str]
+) -> int:
     """Run, show, summarise; the exit code."""
     stderr = talk()
     plugins.load()
@@ -39,21 +40,40 @@ def run_plan(loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, v
     if not quiet:
         announce(loaded, stderr)
     sizing = size(loaded.plan)
-    aim = Aim(needed=sizing.needed, promises=tuple(loaded.plan.promises), strikes=sizing.kills + sizing.shams,
-              seconds=sizing.seconds)
+    aim = Aim(
+        needed=sizing.needed,
+        promises=tuple(loaded.plan.promises),
+        strikes=sizing.kills + sizing.shams,
+        seconds=sizing.seconds,
+    )
     with view_for(stderr, quiet=quiet or as_json, verbose=verbose, aim=aim) as view:
-        result, folder = run(loaded, Options(
-            reports=reports, listeners=(view.on,), keep=keep, command=shell_words(["chaoscheck", *words]),
-            say=lambda line: None if quiet else view.say(line)))
+        result, folder = run(
+            loaded,
+            Options(
+                reports=reports,
+                listeners=(view.on,),
+                keep=keep,
+                command=shell_words(["chaoscheck", *words]),
+                say=lambda line: None if quiet else view.say(line),
+            ),
+        )
     return _finish(result, folder, as_json=as_json, quiet=quiet, verbose=verbose)
 
 
 def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str]) -> int:
     """Run up to the matrix, showing each exchange; the exit code is 0 when everything held that was tried."""
     out = output(markup=True)
-    result, folder = run(loaded, Options(
-        reports=reports, keep=keep, only_try=True, command=shell_words(["chaoscheck", *words]),
-        say=lambda line: out.print(line, markup=False), watch=lambda exchange: show_exchange(out, exchange)))
+    result, folder = run(
+        loaded,
+        Options(
+            reports=reports,
+            keep=keep,
+            only_try=True,
+            command=shell_words(["chaoscheck", *words]),
+            say=lambda line: out.print(line, markup=False),
+            watch=lambda exchange: show_exchange(out, exchange),
+        ),
+    )
     show_probes(out, folder.events())
     if result.verdict is Verdict.INCONCLUSIVE and not result.interrupted and show_held(out, result):
         return 0
@@ -66,16 +86,22 @@ def announce(loaded: LoadedPlan, console: Console) -> None:
     plan = loaded.plan
     sizing = size(plan)
     print_line = console.print
-    print_line(f"plan {loaded.path.name}, seed {plan.seed}: {plan.instances} instances, {sizing.kills} kills and "
-               f"{sizing.shams} shams, {sizing.users} users, about {sizing.seconds:.0f} s")
+    print_line(
+        f"plan {loaded.path.name}, seed {plan.seed}: {plan.instances} instances, {sizing.kills} kills and "
+        f"{sizing.shams} shams, {sizing.users} users, about {sizing.seconds:.0f} s"
+    )
     if plan.budget is not None:
         print_line(f"budget: {plan.budget.bad_seconds_a_kill:.2f} bad seconds a kill")
     bound = kill_bound(plan.evidence.confidence, sizing.kills)
-    print_line(f"evidence: {sizing.needed} exposures a promise for PASS (at most {plan.evidence.max_loss:.1%} lost); "
-               f"{sizing.kills} clean kills bound the kills that lose something to {bound:.0%}")
+    print_line(
+        f"evidence: {sizing.needed} exposures a promise for PASS (at most {plan.evidence.max_loss:.1%} lost); "
+        f"{sizing.kills} clean kills bound the kills that lose something to {bound:.0%}"
+    )
     if sizing.reachable < sizing.needed:
-        print_line(f"warning: about {sizing.reachable} exposures a promise are within reach of the planned rounds; "
-                   f"rounds are added for {plan.chaos.at_most:.0f} s at most")
+        print_line(
+            f"warning: about {sizing.reachable} exposures a promise are within reach of the planned rounds; "
+            f"rounds are added for {plan.chaos.at_most:.0f} s at most"
+        )
 
 
 def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:
@@ -85,11 +111,26 @@ def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:
     plan = loaded.plan
     strikes = planned_strikes(plan.seed, plan.instances, plan.chaos)
     if as_json:
-        write(json.dumps({
-            "seed": plan.seed,
-            "strikes": [{"index": strike.index, "round": strike.round, "slot": strike.slot, "mode": strike.mode.value,
-                         "pause_s": round(strike.pause_s, 3), "aims": [round(aim, 4) for aim in strike.aims]}
-                        for strike in strikes]}, indent=1) + "\n")
+        write(
+            json.dumps(
+                {
+                    "seed": plan.seed,
+                    "strikes": [
+                        {
+                            "index": strike.index,
+                            "round": strike.round,
+                            "slot": strike.slot,
+                            "mode": strike.mode.value,
+                            "pause_s": round(strike.pause_s, 3),
+                            "aims": [round(aim, 4) for aim in strike.aims],
+                        }
+                        for strike in strikes
+                    ],
+                },
+                indent=1,
+            )
+            + "\n"
+        )
         return
     out = output()
     announce(loaded, out)
@@ -108,9 +149,12 @@ def check(path: Path, *, as_json: bool) -> int:
     same = encode_result(result) == before
     stderr = talk()
     if before:
-        stderr.print("judged again: the same result, byte for byte" if same else
-                     "judged again: the result DIFFERS from the saved one (another version of chaoscheck, or a changed "
-                     "history)")
+        stderr.print(
+            "judged again: the same result, byte for byte"
+            if same
+            else "judged again: the result DIFFERS from the saved one (another version of chaoscheck, or a changed "
+            "history)"
+        )
     else:
         stderr.print("judged for the first time: this run had no result yet")
     return _finish(result, folder, as_json=as_json, quiet=False, verbose=False)

@@ -20,8 +20,13 @@ EXIT_CODES = """Exit codes: 0 PASS, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE (not e
 the environment or chaoscheck itself), 130 interrupted."""
 QUESTION = "Can you kill -9 any instance of a web service, at any time, without a user noticing?"
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
-                  help=f"{QUESTION}\n\n{EXIT_CODES}")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help=f"{QUESTION}\n\n{EXIT_CODES}",
+)
 
 PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
 Engine = Annotated[str | None, typer.Option(help="docker, process or fake; else the first that can run the plan.")]
@@ -34,7 +39,11 @@ RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's 
 
 @app.command(epilog=EXIT_CODES)
 def run(
-    plan: PlanArgument, engine: Engine = None, seed: Seed = None, instances: Instances = None, image: Image = None,
+    plan: PlanArgument,
+    engine: Engine = None,
+    seed: Seed = None,
+    instances: Instances = None,
+    image: Image = None,
     out: Out = Path("reports"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
@@ -49,13 +58,19 @@ def run(
     if dry_run:
         actions.dry_run(loaded, as_json=as_json)
         return
-    _leave(lambda: actions.run_plan(loaded, reports=out, as_json=as_json, quiet=quiet, verbose=verbose, keep=keep,
-                                    words=sys.argv[1:]))
+    _leave(
+        lambda: actions.run_plan(
+            loaded, reports=out, as_json=as_json, quiet=quiet, verbose=verbose, keep=keep, words=sys.argv[1:]
+        )
+    )
 
 
 @app.command("try", epilog=EXIT_CODES)
 def try_(
-    plan: PlanArgument, engine: Engine = None, instances: Instances = None, image: Image = None,
+    plan: PlanArgument,
+    engine: Engine = None,
+    instances: Instances = None,
+    image: Image = None,
     out: Out = Path("reports"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave what was started running, to look at.")] = False,
 ) -> None:

@@ -28,8 +28,12 @@ def show_exchange(console: Console, exchange: Exchange) -> None:
     console.print(f"[bold]{escape(op.promise)}.{op.action}[/bold] on {op.via}: {asked}", soft_wrap=True)
     taken = ", ".join(f"${name}={value}" for name, value in exchange.taken.items())
     seen = f", read {op.seen!r}" if op.seen else ""
-    console.print(f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(seen)}"
-                  f"{escape(', took ' + taken) if taken else ''}  {escape(said)}", soft_wrap=True, highlight=False)
+    console.print(
+        f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(seen)}"
+        f"{escape(', took ' + taken) if taken else ''}  {escape(said)}",
+        soft_wrap=True,
+        highlight=False,
+    )
 
 
 def show_probes(console: Console, events: Sequence[Event]) -> None:
@@ -38,8 +42,11 @@ def show_probes(console: Console, events: Sequence[Event]) -> None:
     for event in events:
         if isinstance(event, ControlProbed):
             good = event.held == (event.tries if event.must == "hold" else 0) and event.tries > 0
-            console.print(f"{'ok ' if good else 'NOT'} control {escape(event.promise)}: must {event.must}, "
-                          f"held {event.held} of {event.tries} times", highlight=False)
+            console.print(
+                f"{'ok ' if good else 'NOT'} control {escape(event.promise)}: must {event.must}, "
+                f"held {event.held} of {event.tries} times",
+                highlight=False,
+            )
     cells = [event for event in events if isinstance(event, MatrixProbed)]
     for promise in dict.fromkeys(cell.promise for cell in cells):
         mine = [cell for cell in cells if cell.promise == promise]
@@ -56,8 +63,12 @@ def show_held(console: Console, result: Result) -> bool:
     if not result.matrix or not all(cell.holds for cell in result.matrix):
         return False
     promises = ", ".join(one.promise for one in result.promises)
-    console.print(f"\nThe plan works: {promises} can fail, hold, and hold between every two of {result.instances} "
-                  "instances. No instance was killed: `chaoscheck run` does that.", markup=False, soft_wrap=True)
+    console.print(
+        f"\nThe plan works: {promises} can fail, hold, and hold between every two of {result.instances} "
+        "instances. No instance was killed: `chaoscheck run` does that.",
+        markup=False,
+        soft_wrap=True,
+    )
     return True
 
 

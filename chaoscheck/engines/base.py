@@ -63,9 +63,10 @@ class KillReceipt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SidecarSpec:
-    """Something that runs beside the instances: a container of `image`, or built from the folder `build` where the image
-    can't be had, or a local `command`. `files` (absolute path inside -> text) are there before it starts; the local
-    command finds them under a folder of its own, whose path replaces `{files}` in its words. `ports` are published."""
+    """Something that runs beside the instances: a container of `image`, or built from the folder `build` where the
+    image can't be had, or a local `command`. `files` (absolute path inside -> text) are there before it starts; the
+    local command finds them under a folder of its own, whose path replaces `{files}` in its words. `ports` are
+    published."""
 
     name: str
     image: str

@@ -33,7 +33,7 @@ class Strike:
 
 
 class Fault(Protocol):
-    """Takes one instance away. It must not touch another one, nor the balancer, and never report a death it did not see."""
+    """Takes one instance away. It must not touch another, nor the balancer, nor report a death it did not see."""
 
     name: ClassVar[str]
 

@@ -15,8 +15,8 @@ AIMS = 8
 def rounds(seed: int, instances: int, chaos: Chaos) -> Iterator[list[Strike]]:
     """Round after round, without end; each strikes every slot once, in a drawn order, shams in between.
 
-    Each slot gets its burst in one of the first `chaos.rounds` rounds; the mix deals the other strikes of those rounds by
-    quota, so that a short run has some of each. The shams lie in those rounds too.
+    Each slot gets its burst in one of the first `chaos.rounds` rounds; the mix deals the other strikes of those rounds
+    by quota, so that a short run has some of each. The shams lie in those rounds too.
     """
     draw = random.Random(f"{seed}:schedule")
     planned = chaos.rounds
@@ -57,7 +57,7 @@ def planned_strikes(seed: int, instances: int, chaos: Chaos) -> list[Strike]:
 
 
 def _deck(draw: random.Random, size: int, chaos: Chaos) -> list[Mode]:
-    """So many strikes in the proportions of the mix (largest remainders), in a drawn order; plain where it has no weight."""
+    """So many strikes in the proportions of the mix (largest remainders), in a drawn order; plain without weights."""
     weights = {Mode.IN_FLIGHT: chaos.mix.in_flight, Mode.PLAIN: chaos.mix.plain, Mode.BURST: chaos.mix.burst}
     total = sum(weights.values())
     if not total:

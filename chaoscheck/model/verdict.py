@@ -60,8 +60,8 @@ class Finding:
     """A broken promise (or a doubt, when `verdict` isn't FAIL), with the evidence for it.
 
     `wording` is "because of" or "after"; `strike` is the blamed kill's index or -1; `healed_ms` is how long it lasted
-    when it healed, else -1; `acked_before_death_ms` says how long before the death the lost write was acknowledged, or -1;
-    `count` is how many objects show the same finding.
+    when it healed, else -1; `acked_before_death_ms` says how long before the death the lost write was acknowledged,
+    or -1; `count` is how many objects show the same finding.
     """
 
     promise: str

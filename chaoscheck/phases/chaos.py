@@ -19,7 +19,7 @@ BURST_S = 0.15
 """How long a burst flows before the signal: long enough to be steady."""
 
 AIM_S = 0.04
-"""In-flight writes begin within this time of the signal; it covers the way from the call to the death (facts: 9-16 ms)."""
+"""In-flight writes begin within this time of the signal: it covers the way from the call to the death (9-30 ms)."""
 
 READ_BACK_S = 10.0
 
@@ -45,8 +45,15 @@ def one_strike(stage: Stage, strike: Strike) -> None:
     """Aim, strike, replace, and wait until all that the death exposed was read back."""
     stage.pause(strike.pause_s)
     victim = stage.instances[strike.slot]
-    stage.emit(events.StrikeBegan, index=strike.index, round=strike.round, slot=strike.slot, victim=victim.name,
-               mode=strike.mode.value, fault=stage.fault.name)
+    stage.emit(
+        events.StrikeBegan,
+        index=strike.index,
+        round=strike.round,
+        slot=strike.slot,
+        victim=victim.name,
+        mode=strike.mode.value,
+        fault=stage.fault.name,
+    )
     _aim(stage, strike, victim)
     decided_ns = stage.clock.now_ns()
     if strike.mode is Mode.SHAM:
@@ -67,10 +74,17 @@ def _aim(stage: Stage, strike: Strike, victim: Instance) -> None:
     if mode is Mode.PLAIN:
         return
     start_ns = stage.clock.now_ns() + int(VOLLEY_READY_S * NS)
-    stage.traffic.tell(Volley(
-        strike=strike.index, mode=mode.value, victim=victim.name, clients=VOLLEY_CLIENTS, start_ns=start_ns,
-        until_ns=start_ns + 5 * NS if strike.mode is not Mode.SHAM else stage.clock.now_ns() + int(0.6 * NS),
-        offsets_ns=tuple(int(aim * AIM_S * NS) for aim in strike.aims)))
+    stage.traffic.tell(
+        Volley(
+            strike=strike.index,
+            mode=mode.value,
+            victim=victim.name,
+            clients=VOLLEY_CLIENTS,
+            start_ns=start_ns,
+            until_ns=start_ns + 5 * NS if strike.mode is not Mode.SHAM else stage.clock.now_ns() + int(0.6 * NS),
+            offsets_ns=tuple(int(aim * AIM_S * NS) for aim in strike.aims),
+        )
+    )
     waiting = stage.plan.traffic.workers
 
     def ready() -> bool:
@@ -86,22 +100,55 @@ def _aim(stage: Stage, strike: Strike, victim: Instance) -> None:
 
 
 def _sham(stage: Stage, strike: Strike, victim: Instance, decided_ns: int) -> None:
-    stage.emit(events.Struck, index=strike.index, victim=victim.name, decided_ns=decided_ns, signal_ns=-1, returned_ns=-1,
-               death_ns=-1, error_ns=0, refused_ns=-1, confirmed=False, exit_code=-1, detail="sham: no signal was sent")
+    stage.emit(
+        events.Struck,
+        index=strike.index,
+        victim=victim.name,
+        decided_ns=decided_ns,
+        signal_ns=-1,
+        returned_ns=-1,
+        death_ns=-1,
+        error_ns=0,
+        refused_ns=-1,
+        confirmed=False,
+        exit_code=-1,
+        detail="sham: no signal was sent",
+    )
     stage.pause(2.0)
     stage.emit(events.StrikeEnded, index=strike.index, exposed={}, read_back={}, timed_out=False)
 
 
 def _record_death(stage: Stage, strike: Strike, victim: Instance, receipt: KillReceipt, decided_ns: int) -> None:
-    stage.emit(events.Struck, index=strike.index, victim=victim.name, decided_ns=decided_ns, signal_ns=receipt.signal_ns,
-               returned_ns=receipt.returned_ns, death_ns=receipt.death_ns, error_ns=receipt.error_ns,
-               refused_ns=receipt.refused_ns, confirmed=receipt.confirmed, exit_code=receipt.exit_code, detail=receipt.detail)
+    stage.emit(
+        events.Struck,
+        index=strike.index,
+        victim=victim.name,
+        decided_ns=decided_ns,
+        signal_ns=receipt.signal_ns,
+        returned_ns=receipt.returned_ns,
+        death_ns=receipt.death_ns,
+        error_ns=receipt.error_ns,
+        refused_ns=receipt.refused_ns,
+        confirmed=receipt.confirmed,
+        exit_code=receipt.exit_code,
+        detail=receipt.detail,
+    )
     if not receipt.confirmed:
         stage.struck.discard(victim.name)
         return
-    stage.emit(events.InstanceDied, instance=victim.name, asked=True, death_ns=receipt.death_ns, error_ns=receipt.error_ns,
-               exit_code=receipt.exit_code, out_of_memory=False, log="")
-    stage.traffic.tell(Died(incarnation=victim.name, strike=strike.index, death_ns=receipt.death_ns, error_ns=receipt.error_ns))
+    stage.emit(
+        events.InstanceDied,
+        instance=victim.name,
+        asked=True,
+        death_ns=receipt.death_ns,
+        error_ns=receipt.error_ns,
+        exit_code=receipt.exit_code,
+        out_of_memory=False,
+        log="",
+    )
+    stage.traffic.tell(
+        Died(incarnation=victim.name, strike=strike.index, death_ns=receipt.death_ns, error_ns=receipt.error_ns)
+    )
 
 
 def _replace(stage: Stage, strike: Strike, victim: Instance) -> None:
@@ -129,8 +176,13 @@ def _read_back(stage: Stage, strike: Strike) -> None:
         return told() and all(back.get(promise, 0) >= count for promise, count in exposed.items())
 
     done = stage.until(read, READ_BACK_S)
-    stage.emit(events.StrikeEnded, index=strike.index, exposed=stage.exposed.get(key, {}),
-               read_back=stage.read_back.get(key, {}), timed_out=not done)
+    stage.emit(
+        events.StrikeEnded,
+        index=strike.index,
+        exposed=stage.exposed.get(key, {}),
+        read_back=stage.read_back.get(key, {}),
+        timed_out=not done,
+    )
 
 
 def _suffices(stage: Stage, sizing: Sizing) -> bool:

@@ -21,8 +21,11 @@ def choose_engine(loaded: LoadedPlan, say: Callable[[str], None] = lambda line: 
     plugins.load()
     plan = loaded.plan
     containers = bool(plan.target.image or plan.target.build)
-    wanted = [plan.engine] if plan.engine != "auto" else \
-        (["docker"] if containers else []) + (["process"] if plan.target.command else [])
+    wanted = (
+        [plan.engine]
+        if plan.engine != "auto"
+        else (["docker"] if containers else []) + (["process"] if plan.target.command else [])
+    )
     refusals: list[ChaosError] = []
     for name in wanted:
         engine = ENGINES.get(name)()
@@ -37,8 +40,10 @@ def choose_engine(loaded: LoadedPlan, say: Callable[[str], None] = lambda line: 
     if len(refusals) == 1 and isinstance(refusals[0], PlanError):
         raise refusals[0]
     said = "; ".join(f"{name}: {error.message}" for name, error in zip(wanted, refusals, strict=True))
-    raise EngineUnavailable(f"no engine can run this plan ({said})",
-                            hint="start a container engine, or give target.command and use --engine process")
+    raise EngineUnavailable(
+        f"no engine can run this plan ({said})",
+        hint="start a container engine, or give target.command and use --engine process",
+    )
 
 
 def require(engine: Engine, loaded: LoadedPlan) -> None:

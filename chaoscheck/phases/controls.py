@@ -1,4 +1,4 @@
-"""Tests of the plan before the service is judged: a check that can't fail proves nothing, nor does one that never holds."""
+"""Tests of the plan before the service: a check that can't fail proves nothing, nor does one that never holds."""
 
 from __future__ import annotations
 
@@ -112,13 +112,22 @@ def _must_hold(stage: Stage, prober: Prober, visitor: Visitor, promise: str, val
     return held > 0
 
 
-def _say(stage: Stage, prober: Prober, promise: str, must: str, tries: int, held: int, instance: str, *,
-         gone_by_expect: bool) -> None:
+def _say(
+    stage: Stage, prober: Prober, promise: str, must: str, tries: int, held: int, instance: str, *, gone_by_expect: bool
+) -> None:
     exchanges: list[Exchange] = prober.taken()
     last = exchanges[-1] if exchanges else None
-    stage.emit(events.ControlProbed, promise=promise, must=must, tries=tries, held=held, instance=instance,
-               request=f"{last.wire.method} {last.wire.path}" if last else "",
-               answer=_excerpt(last) if last else "", gone_by_expect=gone_by_expect)
+    stage.emit(
+        events.ControlProbed,
+        promise=promise,
+        must=must,
+        tries=tries,
+        held=held,
+        instance=instance,
+        request=f"{last.wire.method} {last.wire.path}" if last else "",
+        answer=_excerpt(last) if last else "",
+        gone_by_expect=gone_by_expect,
+    )
 
 
 def _excerpt(exchange: Exchange) -> str:

@@ -66,8 +66,14 @@ def ending(stage: Stage, folder: RunFolder, interrupts: Interrupts, *, keep: boo
         stage.emit(events.Interrupted, during=stage.phase.value)
     except Exception as error:
         message, hint, details = _told(error, folder)
-        stage.emit(events.Troubled, during=stage.phase.value, kind=type(error).__name__, message=message, hint=hint,
-                   details=details)
+        stage.emit(
+            events.Troubled,
+            during=stage.phase.value,
+            kind=type(error).__name__,
+            message=message,
+            hint=hint,
+            details=details,
+        )
     finally:
         interrupts.hold()
         _take_down(stage, folder, keep=keep)
@@ -98,15 +104,20 @@ def _told(error: Exception, folder: RunFolder) -> tuple[str, str, str]:
         return place + error.message, error.hint, error.details
     if isinstance(error, OSError) and error.errno in _FULL:
         return _unwritable(folder, error), _ROOM, ""
-    return (f"chaoscheck itself failed: {type(error).__name__}: {error}",
-            "this is a defect of chaoscheck, not of your service; the lines above belong into its report",
-            traceback.format_exc())
+    return (
+        f"chaoscheck itself failed: {type(error).__name__}: {error}",
+        "this is a defect of chaoscheck, not of your service; the lines above belong into its report",
+        traceback.format_exc(),
+    )
 
 
 def _take_down(stage: Stage, folder: RunFolder, *, keep: bool) -> None:
     """Stop traffic, save the balancer's word, remove what the run made. Each part is tried whatever came before."""
     parts: list[Callable[[], object]] = [
-        lambda: stage.enter(Phase.CLEAN), stage.traffic.stop, lambda: folder.save_balancer(stage.balancer.log())]
+        lambda: stage.enter(Phase.CLEAN),
+        stage.traffic.stop,
+        lambda: folder.save_balancer(stage.balancer.log()),
+    ]
     if keep:
         parts.append(lambda: _say_kept(stage))
     else:

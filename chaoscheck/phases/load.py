@@ -16,7 +16,9 @@ FINAL_LIMIT_S = 90.0
 
 def start_traffic(stage: Stage, sizing: Sizing, first_account: int) -> None:
     """Start the workers; each proves that one attempt is one delivery before it may send any."""
-    stage.traffic.start([_assignment(stage, sizing, number, first_account) for number in range(stage.plan.traffic.workers)])
+    stage.traffic.start(
+        [_assignment(stage, sizing, number, first_account) for number in range(stage.plan.traffic.workers)]
+    )
     stage.tell_topology()
 
 
@@ -55,7 +57,9 @@ def final_reads(stage: Stage) -> None:
 
     if not stage.until(all_in, FINAL_LIMIT_S):
         missing = [name for name in _names(stage) if name not in heard]
-        raise TrafficTrouble(f"final reads did not end within {FINAL_LIMIT_S:.0f} s: nothing came from {', '.join(missing)}")
+        raise TrafficTrouble(
+            f"final reads did not end within {FINAL_LIMIT_S:.0f} s: nothing came from {', '.join(missing)}"
+        )
     stage.emit(events.FinalReadsEnded, due=due, done=done)
 
 
@@ -81,10 +85,22 @@ def _assignment(stage: Stage, sizing: Sizing, number: int, first_account: int) -
     entry = route.entry
     base_ns = stage.clock.base_ns if isinstance(stage.clock, MonotonicClock) else 0
     return Assignment(
-        run=stage.run, worker=f"w{number}", seed=stage.seed, plan=stage.plan.model_dump_json(by_alias=True),
-        folder=str(stage.folder), clock_base_ns=base_ns, origin=stage.origin,
-        users=sizing.users // workers + (number < sizing.users % workers), first_account=first_account + number,
-        account_step=workers, turn_s=sizing.turn_s, life_s=sizing.life_s,
-        arrivals=(stage.plan.traffic.arrivals or 0.0) / workers, entry_host=entry.host if entry else "",
-        entry_port=entry.port if entry else 0, pick=route.pick, plan_folder=str(stage.loaded.folder),
-        gone_by_expect=tuple(sorted(stage.gone_by_expect)))
+        run=stage.run,
+        worker=f"w{number}",
+        seed=stage.seed,
+        plan=stage.plan.model_dump_json(by_alias=True),
+        folder=str(stage.folder),
+        clock_base_ns=base_ns,
+        origin=stage.origin,
+        users=sizing.users // workers + (number < sizing.users % workers),
+        first_account=first_account + number,
+        account_step=workers,
+        turn_s=sizing.turn_s,
+        life_s=sizing.life_s,
+        arrivals=(stage.plan.traffic.arrivals or 0.0) / workers,
+        entry_host=entry.host if entry else "",
+        entry_port=entry.port if entry else 0,
+        pick=route.pick,
+        plan_folder=str(stage.loaded.folder),
+        gone_by_expect=tuple(sorted(stage.gone_by_expect)),
+    )

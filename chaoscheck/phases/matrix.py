@@ -1,4 +1,4 @@
-"""Write on i, read on j, straight to the instances: finds state that lives in one instance, whatever the balancer hides."""
+"""Write on i, read on j, straight to the instances: finds state in one instance, whatever the balancer hides."""
 
 from __future__ import annotations
 
@@ -47,26 +47,52 @@ def _login_pair(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance
     return _read(stage, prober, visitor, login, "", writer, reader)
 
 
-def _promise_pair(stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance,
-                  logged_in: bool) -> None:
+def _promise_pair(
+    stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance, logged_in: bool
+) -> None:
     plan = stage.plan.promises[promise]
     reads_as_self = plan.as_ != "guest" and plan.see[-1].as_ != "guest"
     if reads_as_self and not logged_in:
-        _tell(stage, promise, writer, reader, None, "not told: the session itself doesn't hold between these two", visitor, "")
+        _tell(
+            stage,
+            promise,
+            writer,
+            reader,
+            None,
+            "not told: the session itself doesn't hold between these two",
+            visitor,
+            "",
+        )
         return
     value = prober.new_value(visitor)
     done = try_do(stage, prober, visitor, promise, value, writer)
     if done.op.outcome != Outcome.OK:
-        _tell(stage, promise, writer, reader, None, f"the write was not acknowledged ({done.op.outcome})", visitor, done.op.obj)
+        _tell(
+            stage,
+            promise,
+            writer,
+            reader,
+            None,
+            f"the write was not acknowledged ({done.op.outcome})",
+            visitor,
+            done.op.obj,
+        )
         return
     _read(stage, prober, visitor, promise, value, writer, reader)
 
 
-def _read(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance, reader: Instance) -> bool:
+def _read(
+    stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance, reader: Instance
+) -> bool:
     """Read on `reader` with copies of the jar; a miss is confirmed before it counts."""
-    reads = _at_once(stage, prober, visitor, promise, value, reader) if writer is reader else \
-        [prober.call(visitor, promise, "see", value, reader, client=visitor.client.copy(), fresh=True)
-         for _ in range(OTHER_READS)]
+    reads = (
+        _at_once(stage, prober, visitor, promise, value, reader)
+        if writer is reader
+        else [
+            prober.call(visitor, promise, "see", value, reader, client=visitor.client.copy(), fresh=True)
+            for _ in range(OTHER_READS)
+        ]
+    )
     answered = [done for done in reads if done.op.outcome != Outcome.DROPPED]
     misses = [done for done in answered if not holds(prober, promise, done, value)]
     told, missed = len(answered), len(misses)
@@ -78,15 +104,30 @@ def _read(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: s
     healed = writer_has = False
     if missed:
         healed, writer_has = _later(stage, prober, visitor, promise, value, writer, reader)
-        note = f"{missed} of {told} reads missed it; {'there later' if healed else 'still missing later'} on {reader.name}; " \
-               f"{writer.name} {'has it' if writer_has else 'has it no more either'}; {note}"
-    _tell(stage, promise, writer, reader, missed == 0, note, visitor, obj, told=told, missed=missed, healed=healed,
-          writer_has=writer_has)
+        note = (
+            f"{missed} of {told} reads missed it; {'there later' if healed else 'still missing later'} on {reader.name}; "
+            f"{writer.name} {'has it' if writer_has else 'has it no more either'}; {note}"
+        )
+    _tell(
+        stage,
+        promise,
+        writer,
+        reader,
+        missed == 0,
+        note,
+        visitor,
+        obj,
+        told=told,
+        missed=missed,
+        healed=healed,
+        writer_has=writer_has,
+    )
     return missed == 0
 
 
 def _at_once(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, reader: Instance) -> list[Done]:
     """Many reads on fresh connections that compete; in a simulation, which has no threads, one after the other."""
+
     def read(client: Client) -> Done:
         return prober.call(visitor, promise, "see", value, reader, client=client, fresh=True)
 
@@ -97,8 +138,9 @@ def _at_once(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value
         return list(pool.map(read, clients))
 
 
-def _later(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance,
-           reader: Instance) -> tuple[bool, bool]:
+def _later(
+    stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance, reader: Instance
+) -> tuple[bool, bool]:
     """Whether reader and writer show it a little later: the evidence that tells a lag from a loss."""
     visitor.lane, lane = Lane.CONFIRM, visitor.lane
     try:
@@ -124,11 +166,40 @@ def _finish_elsewhere(stage: Stage, prober: Prober, visitor: Visitor, writer: In
         if done.op.outcome in (Outcome.UNKNOWN, Outcome.DROPPED):
             continue
         ok = done.reached and done.op.outcome == Outcome.OK
-        note = "prepared there, finished here" if ok else f"prepared on {writer.name}, refused by {reader.name}: {done.op.excerpt}"
+        note = (
+            "prepared there, finished here"
+            if ok
+            else f"prepared on {writer.name}, refused by {reader.name}: {done.op.excerpt}"
+        )
         _tell(stage, promise, writer, reader, ok, note, visitor, done.op.obj)
 
 
-def _tell(stage: Stage, promise: str, writer: Instance, reader: Instance, held: bool | None, note: str, visitor: Visitor,
-          obj: str, *, told: int = 0, missed: int = 0, healed: bool = False, writer_has: bool = False) -> None:
-    stage.emit(events.MatrixProbed, promise=promise, writer=writer.name, reader=reader.name, holds=held, note=note[:400],
-               session=visitor.session, obj=obj, told=told, missed=missed, healed=healed, writer_has=writer_has)
+def _tell(
+    stage: Stage,
+    promise: str,
+    writer: Instance,
+    reader: Instance,
+    held: bool | None,
+    note: str,
+    visitor: Visitor,
+    obj: str,
+    *,
+    told: int = 0,
+    missed: int = 0,
+    healed: bool = False,
+    writer_has: bool = False,
+) -> None:
+    stage.emit(
+        events.MatrixProbed,
+        promise=promise,
+        writer=writer.name,
+        reader=reader.name,
+        holds=held,
+        note=note[:400],
+        session=visitor.session,
+        obj=obj,
+        told=told,
+        missed=missed,
+        healed=healed,
+        writer_has=writer_has,
+    )

@@ -17,8 +17,9 @@ def prepare(stage: Stage) -> None:
     """Start all that the plan names, and wait until each instance answers, by itself and through the balancer."""
     refusal = stage.fault.refusal(stage.fleet)
     if refusal:
-        raise PlanError(f"fault '{stage.fault.name}' can't be used: {refusal}",
-                        place=stage.loaded.place("chaos", "fault"))
+        raise PlanError(
+            f"fault '{stage.fault.name}' can't be used: {refusal}", place=stage.loaded.place("chaos", "fault")
+        )
     _prove(stage)
     stage.fleet.prepare()
     slots = range(1, stage.plan.instances + 1)
@@ -40,15 +41,26 @@ def _prove(stage: Stage) -> None:
 
 
 def record_start(stage: Stage, instance: Instance) -> None:
-    stage.emit(events.InstanceStarted, instance=instance.name, slot=instance.incarnation.slot,
-               life=instance.incarnation.life, address=str(instance.address))
+    stage.emit(
+        events.InstanceStarted,
+        instance=instance.name,
+        slot=instance.incarnation.slot,
+        life=instance.incarnation.life,
+        address=str(instance.address),
+    )
 
 
 def await_ready(stage: Stage, instances: list[Instance]) -> None:
     """Wait until each answers its ready check, asked as a user of the public URL would."""
     headers = {"Host": stage.origin.partition("://")[2]} if stage.plan.target.public_url else {}
-    wait_ready(stage.fleet, instances, stage.plan.target.ready, transport=stage.transport, clock=stage.clock,
-               headers={**stage.plan.target.headers, **headers})
+    wait_ready(
+        stage.fleet,
+        instances,
+        stage.plan.target.ready,
+        transport=stage.transport,
+        clock=stage.clock,
+        headers={**stage.plan.target.headers, **headers},
+    )
 
 
 def _start_all(stage: Stage, wanted: list[Incarnation]) -> list[Instance]:

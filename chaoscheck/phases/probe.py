@@ -93,8 +93,10 @@ class Prober:
         """A new session with the next account."""
         names = self._accounts.take()
         if names is None:
-            raise PlanError(f"the plan's accounts ran out after {self._made}, before the matrix was done",
-                            hint="list more accounts, or use a template such as user-$run-$n")
+            raise PlanError(
+                f"the plan's accounts ran out after {self._made}, before the matrix was done",
+                hint="list more accounts, or use a template such as user-$run-$n",
+            )
         session = f"c{self._made}"
         self._made += 1
         self._book.born(SessionBorn(session, names["user"], lane.value, self._stage.clock.now_ns()))
@@ -104,14 +106,31 @@ class Prober:
         visitor.seq += 1
         return f"{self._stage.run}.{visitor.session}.{visitor.seq}"
 
-    def call(self, visitor: Visitor, promise: str, action: str, value: str, where: Instance | Split, *,
-             client: Client | None = None, fresh: bool = False) -> Done:
+    def call(
+        self,
+        visitor: Visitor,
+        promise: str,
+        action: str,
+        value: str,
+        where: Instance | Split,
+        *,
+        client: Client | None = None,
+        fresh: bool = False,
+    ) -> Done:
         """Do one action there; `client` stands in for the visitor's own (a copy, a guest)."""
         visitor.seq += 1
         now_ns = self._stage.clock.now_ns()
         obj = self.kind(promise).object_of(visitor.session, value)
-        call = Call(promise=promise, action=action, obj=obj, value=value, seq=visitor.seq, lane=visitor.lane,
-                    intended_ns=now_ns, fresh=fresh)
+        call = Call(
+            promise=promise,
+            action=action,
+            obj=obj,
+            value=value,
+            seq=visitor.seq,
+            lane=visitor.lane,
+            intended_ns=now_ns,
+            fresh=fresh,
+        )
         router = where if isinstance(where, Split) else Straight(where.name, where.address)
         return self.performer.perform(call, client or visitor.client, router)
 
@@ -121,9 +140,18 @@ class Prober:
         if self._performer is None:
             stage = self._stage
             self._performer = Performer(
-                stage.plan.promises, stage.plan.target, stage.origin, stage.transport, Shared(self._book), stage.clock, self._rid,
-                stage.plan.secrets, timeout_s=stage.plan.traffic.timeout, gone_by_expect=stage.gone_by_expect,
-                watch=self._show)
+                stage.plan.promises,
+                stage.plan.target,
+                stage.origin,
+                stage.transport,
+                Shared(self._book),
+                stage.clock,
+                self._rid,
+                stage.plan.secrets,
+                timeout_s=stage.plan.traffic.timeout,
+                gone_by_expect=stage.gone_by_expect,
+                watch=self._show,
+            )
         return self._performer
 
     def taken(self) -> list[Exchange]:

@@ -41,8 +41,16 @@ def size(plan: Plan) -> Sizing:
     turn_s = max(0.5, users * requests_a_turn(plan) / plan.traffic.rate)
     life_s = max(1.5 * plan.instances * STRIKE_S, 3 * turn_s) if plan.traffic.life == "auto" else plan.traffic.life
     seconds = plan.chaos.baseline + len(strikes) * STRIKE_S + plan.chaos.settle + 15
-    return Sizing(needed=needed, users=users, turn_s=turn_s, life_s=life_s, kills=kills, shams=len(strikes) - kills,
-                  reachable=int(users * kills / plan.instances), seconds=seconds)
+    return Sizing(
+        needed=needed,
+        users=users,
+        turn_s=turn_s,
+        life_s=life_s,
+        kills=kills,
+        shams=len(strikes) - kills,
+        reachable=int(users * kills / plan.instances),
+        seconds=seconds,
+    )
 
 
 def requests_a_turn(plan: Plan) -> int:

@@ -89,16 +89,19 @@ class Stage:
                 rest.append(message)
         for worker, detail in self.traffic.lost().items():
             self.emit(events.WorkerLost, worker=worker, detail=detail)
-            raise WorkerDied(f"traffic worker {worker} ended by itself: {detail}",
-                             hint="its log is in the run's folder, under logs/")
+            raise WorkerDied(
+                f"traffic worker {worker} ended by itself: {detail}", hint="its log is in the run's folder, under logs/"
+            )
         return rest
 
     def watch(self) -> None:
         """Look for what nobody asked for: a store or an instance that ended by itself. Raises StoreDied, EngineLost."""
         for store, detail in self.fleet.dead_stores().items():
             self.emit(events.StoreDied, store=store, detail=detail)
-            raise StoreDied(f"store '{store}' ended in mid-run, and no strike meant it: {detail}",
-                            hint="a store is never a victim; look at its log, or give it more memory")
+            raise StoreDied(
+                f"store '{store}' ended in mid-run, and no strike meant it: {detail}",
+                hint="a store is never a victim; look at its log, or give it more memory",
+            )
         for instance in self.instances.values():
             self._watch_instance(instance)
         self.balancer.route()  # Raises when the balancer itself is gone.
@@ -143,16 +146,33 @@ class Stage:
         if state.running:
             return
         self.struck.add(instance.name)
-        self.emit(events.InstanceDied, instance=instance.name, asked=False, death_ns=state.ended_ns, error_ns=state.error_ns,
-                  exit_code=state.exit_code, out_of_memory=state.out_of_memory, log=self.log_tail(instance))
-        raise InstanceCrashed(f"{instance.name} ended by itself with exit code {state.exit_code}"
-                              f"{' (out of memory)' if state.out_of_memory else ''}, and no strike meant it",
-                              hint="a service that dies unasked can't be judged on kills", details=self.log_tail(instance))
+        self.emit(
+            events.InstanceDied,
+            instance=instance.name,
+            asked=False,
+            death_ns=state.ended_ns,
+            error_ns=state.error_ns,
+            exit_code=state.exit_code,
+            out_of_memory=state.out_of_memory,
+            log=self.log_tail(instance),
+        )
+        raise InstanceCrashed(
+            f"{instance.name} ended by itself with exit code {state.exit_code}"
+            f"{' (out of memory)' if state.out_of_memory else ''}, and no strike meant it",
+            hint="a service that dies unasked can't be judged on kills",
+            details=self.log_tail(instance),
+        )
 
     def _counted(self, message: Message) -> bool:
         if isinstance(message, Confirmed):
             self.confirmed.append(message.promise)
-            self.emit(events.FindingSeen, promise=message.promise, anomaly=message.anomaly, session=message.session, obj=message.obj)
+            self.emit(
+                events.FindingSeen,
+                promise=message.promise,
+                anomaly=message.anomaly,
+                session=message.session,
+                obj=message.obj,
+            )
             return True
         if isinstance(message, Hello):
             self.emit(events.TransportProved, transport=f"worker {message.worker}", deliveries=message.deliveries)
@@ -164,8 +184,16 @@ class Stage:
         self.exposures = _sum([tick.exposures for tick in ticks])
         self.exposed = _sum_nested([tick.exposed for tick in ticks])
         self.read_back = _sum_nested([tick.read_back for tick in ticks])
-        self.emit(events.TrafficSeen, requests=message.requests, bad=message.bad, sessions=sum(tick.sessions for tick in ticks),
-                  late_ms=message.late_ms, p50_ms=message.p50_ms, p95_ms=message.p95_ms, exposures=self.exposures)
+        self.emit(
+            events.TrafficSeen,
+            requests=message.requests,
+            bad=message.bad,
+            sessions=sum(tick.sessions for tick in ticks),
+            late_ms=message.late_ms,
+            p50_ms=message.p50_ms,
+            p95_ms=message.p95_ms,
+            exposures=self.exposures,
+        )
         return True
 
 

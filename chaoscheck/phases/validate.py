@@ -1,4 +1,4 @@
-"""What only the plug-ins can say of a plan: whether what it names exists, and whether its parts fit. Before anything starts."""
+"""What only the plug-ins can say of a plan, before anything starts: whether what it names exists, and fits."""
 
 from __future__ import annotations
 
@@ -28,8 +28,11 @@ def validate(loaded: LoadedPlan) -> None:
         _known(loaded, KINDS, promise.kind, "promises", name, "kind")
         for fate in promise.survives:
             if fate not in SURVIVABLE:
-                raise PlanError(f"promises.{name}.survives: '{fate}' is not known", hint=nearest(fate, SURVIVABLE),
-                                place=loaded.place("promises", name, "survives"))
+                raise PlanError(
+                    f"promises.{name}.survives: '{fate}' is not known",
+                    hint=nearest(fate, SURVIVABLE),
+                    place=loaded.place("promises", name, "survives"),
+                )
     extra = set(listed(plan.accounts, loaded.folder)[0]) if plan.accounts.csv else set()
     try:
         check_names(plan.promises, extra, plan.target.auth)
@@ -40,13 +43,16 @@ def validate(loaded: LoadedPlan) -> None:
 
 def _known(loaded: LoadedPlan, registry: Registry, name: str, *keys: str) -> None:  # type: ignore[type-arg]
     if name not in registry:
-        raise PlanError(f"{'.'.join(keys)}: no {registry.what} is named '{name}'", hint=nearest(name, registry),
-                        place=loaded.place(*keys))
+        raise PlanError(
+            f"{'.'.join(keys)}: no {registry.what} is named '{name}'",
+            hint=nearest(name, registry),
+            place=loaded.place(*keys),
+        )
 
 
 def controller_sessions(plan: Plan) -> int:
     """Accounts that controls and matrix take before any user comes."""
-    return len(plan.promises) + plan.instances ** 2
+    return len(plan.promises) + plan.instances**2
 
 
 def _enough_accounts(loaded: LoadedPlan) -> None:
@@ -59,5 +65,8 @@ def _enough_accounts(loaded: LoadedPlan) -> None:
     strikes = sizing.kills + sizing.shams
     need = controller_sessions(plan) + sizing.users + strikes * 8
     if have < need:
-        raise PlanError(f"{have} accounts are too few: {need} sessions need one of their own", place=loaded.place("accounts"),
-                        hint="list more, use a template such as user-$run-$n, or lower traffic.users and chaos.rounds")
+        raise PlanError(
+            f"{have} accounts are too few: {need} sessions need one of their own",
+            place=loaded.place("accounts"),
+            hint="list more, use a template such as user-$run-$n, or lower traffic.users and chaos.rounds",
+        )

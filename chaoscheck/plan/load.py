@@ -40,8 +40,9 @@ _INTERPOLATED = ("target", "stores", "accounts")
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
-def load_plan(path: Path, *, overrides: Mapping[tuple[str, ...], Any] | None = None,
-              environment: Mapping[str, str] | None = None) -> LoadedPlan:
+def load_plan(
+    path: Path, *, overrides: Mapping[tuple[str, ...], Any] | None = None, environment: Mapping[str, str] | None = None
+) -> LoadedPlan:
     """The plan of that file; `overrides` (key path -> value) win over the environment, which wins over the file.
 
     Raises PlanError with `file:line`, what is wrong there, and the nearest known name.
@@ -67,8 +68,9 @@ def load_plan(path: Path, *, overrides: Mapping[tuple[str, ...], Any] | None = N
 def schema() -> dict[str, Any]:
     """The plan's JSON Schema as draft-07, which YAML editors read."""
     made = Plan.model_json_schema(mode="validation", by_alias=True)
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "chaoscheck plan",
-            **_draft7(made)} | {"title": "chaoscheck plan"}
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "chaoscheck plan", **_draft7(made)} | {
+        "title": "chaoscheck plan"
+    }
 
 
 def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -81,7 +83,9 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     except yaml.YAMLError as error:
         raise PlanError(f"this is not YAML: {error}", place=path.name) from None
     if not isinstance(raw, dict):
-        raise PlanError("a plan is a mapping of sections", place=f"{path.name}:1", hint="it needs at least target and promises")
+        raise PlanError(
+            "a plan is a mapping of sections", place=f"{path.name}:1", hint="it needs at least target and promises"
+        )
     lines: dict[str, int] = {}
     _mark(node, (), lines, path)
     return raw, lines
@@ -93,8 +97,10 @@ def _mark(node: yaml.Node | None, keys: tuple[str, ...], lines: dict[str, int], 
         for key, value in node.value:
             place = (*keys, str(key.value))
             if ".".join(place) in lines:
-                raise PlanError(f"'{key.value}' stands twice here, first at line {lines['.'.join(place)]}",
-                                place=f"{path.name}:{key.start_mark.line + 1}")
+                raise PlanError(
+                    f"'{key.value}' stands twice here, first at line {lines['.'.join(place)]}",
+                    place=f"{path.name}:{key.start_mark.line + 1}",
+                )
             lines[".".join(place)] = key.start_mark.line + 1
             _mark(value, place, lines, path)
     elif isinstance(node, yaml.SequenceNode):
@@ -132,8 +138,11 @@ def _interpolate(value: Any, environment: Mapping[str, str], place: str) -> Any:
             return environment[name]
         if default is not None:
             return default
-        raise PlanError(f"${{{name}}} is not set in the environment", place=place,
-                        hint=f"export {name}=... or write ${{{name}:-default}}")
+        raise PlanError(
+            f"${{{name}}} is not set in the environment",
+            place=place,
+            hint=f"export {name}=... or write ${{{name}:-default}}",
+        )
 
     return _ENV.sub(fill, value)
 
@@ -159,7 +168,9 @@ def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
         case "extra_forbidden":
             known = _fields_at(Plan, keys[:-1])
             where = f" in {'.'.join(keys[:-1])}" if len(keys) > 1 else ""
-            return PlanError(f"unknown key '{keys[-1]}'{where}", place=place, hint=nearest(keys[-1], known) if known else "")
+            return PlanError(
+                f"unknown key '{keys[-1]}'{where}", place=place, hint=nearest(keys[-1], known) if known else ""
+            )
         case "missing":
             where = f" in {'.'.join(keys[:-1])}" if len(keys) > 1 else ""
             return PlanError(f"missing key '{keys[-1]}'{where}", place=_place(keys[:-1], path, lines))
@@ -176,8 +187,13 @@ def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
             return PlanError(f"{dotted}: {said}, not {shown}", place=place)
 
 
-_WORDS = {"model_type": "must be a mapping of keys", "dict_type": "must be a mapping of keys",
-          "too_short": "must not be empty", "tuple_type": "must be a list", "string_type": "must be a text"}
+_WORDS = {
+    "model_type": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
+    "too_short": "must not be empty",
+    "tuple_type": "must be a list",
+    "string_type": "must be a text",
+}
 """Where the library's own sentence speaks of its classes."""
 
 

@@ -27,7 +27,7 @@ AnyVolume = Annotated[Volume, BeforeValidator(_volume, json_schema_input_type=st
 
 
 class Ready(Section):
-    """When something may get traffic: `get` answers as expected (2xx by default), or a port accepts, or a command ends in 0."""
+    """When something may get traffic: `get` answers as expected (2xx by default), a port accepts, a command ends in 0."""
 
     get: str | None = None
     tcp: int | None = None

@@ -88,7 +88,8 @@ class Step(Section):
     def _one_method(self) -> Step:
         named = [method for method in METHODS if getattr(self, method) is not None]
         if len(named) != 1:
-            raise ValueError(f"a step has exactly one of {', '.join(METHODS)}; this one has {' and '.join(named) or 'none'}")
+            has = " and ".join(named) or "none"
+            raise ValueError(f"a step has exactly one of {', '.join(METHODS)}; this one has {has}")
         if sum(part is not None for part in (self.json_, self.form, self.body)) > 1:
             raise ValueError("a step has at most one of json, form, body")
         if self.expect is not None and self.expect.value is not None and self.value is None:

@@ -57,7 +57,17 @@ def test_every_command_of_the_issue_is_there(command: Command) -> None:
     assert set(re.findall(r"^  (\w+)  ", out, re.MULTILINE)) == {"run", "try", "check", "report", "clean", "schema"}
     options = command("run", "--help")[1]
     options_of_run = [
-        "--dry-run", "--keep", "--seed", "--engine", "--instances", "--image", "--out", "--json", "-q", "-v"]
+        "--dry-run",
+        "--keep",
+        "--seed",
+        "--engine",
+        "--instances",
+        "--image",
+        "--out",
+        "--json",
+        "-q",
+        "-v",
+    ]
     for option in options_of_run:
         assert re.search(rf"{option}\b", options), option
 
@@ -115,15 +125,24 @@ MISTAKES: dict[str, tuple[dict[str, Any], str, str]] = {
     "unknown-fault": ({"chaos__fault": "kil"}, "no fault is named 'kil'", "did you mean 'kill'?"),
     "unknown-engine": ({"engine": "dokcer"}, "no engine is named 'dokcer'", "did you mean 'docker'?"),
     "unknown-balancer": ({"balancer__kind": "dirct"}, "no balancer is named 'dirct'", "did you mean 'direct'?"),
-    "unknown-fate": ({"promises__notes__survives": ["kil"]}, "promises.notes.survives: 'kil' is not known",
-                     "did you mean 'kill'?"),
+    "unknown-fate": (
+        {"promises__notes__survives": ["kil"]},
+        "promises.notes.survives: 'kil' is not known",
+        "did you mean 'kill'?",
+    ),
     "few-accounts": ({"accounts": ["ann", "bob"]}, "2 accounts are too few", "list more"),
     "no-accounts-file": ({"accounts": "nobody.csv"}, "can't read the accounts", "relative to the plan"),
-    "sticky-without-balancer": ({"balancer__mode": "sticky"}, "balancer direct has no mode 'sticky'",
-                                "use kind haproxy"),
+    "sticky-without-balancer": (
+        {"balancer__mode": "sticky"},
+        "balancer direct has no mode 'sticky'",
+        "use kind haproxy",
+    ),
     "external-without-url": ({"balancer__kind": "external"}, "balancer kind external needs its url", ""),
-    "balancer-far-away": ({"balancer": {"kind": "external", "url": "http://192.0.2.1"}}, "is not on this machine",
-                          "127.0.0.1"),
+    "balancer-far-away": (
+        {"balancer": {"kind": "external", "url": "http://192.0.2.1"}},
+        "is not on this machine",
+        "127.0.0.1",
+    ),
     "no-such-command": ({"target__command": ["no-such-program"]}, "there is no command no-such-program", "PATH"),
     "store-beside-processes": ({"stores": {"redis": {"image": "redis"}}}, "the process engine has no stores", "docker"),
     "nothing-to-run": ({"target__command": None}, "target needs image, build or command", ""),
@@ -151,9 +170,14 @@ def test_plan_with_a_mistake_is_refused_with_its_line_and_leaves_nothing(
 def test_mistake_is_named_by_the_line_that_it_stands_in(command: Command, desk: Desk) -> None:
     """The line is the key's own, so that an editor jumps there; a section stands for what is missing in it."""
     cases: list[tuple[dict[str, Any], str]] = [
-        ({"chaos__rouds": 3}, "  rouds:"), ({"instances": 1}, "instances:"), ({"traffic__rate": -3}, "  rate:"),
-        ({"promises__notes__see": None}, "  notes:"), ({"promises__notes__kind": "keept"}, "    kind: keept"),
-        ({"balancer__mode": "sticky"}, "  mode:"), ({"target__command": ["nowhere"]}, "  command:")]
+        ({"chaos__rouds": 3}, "  rouds:"),
+        ({"instances": 1}, "instances:"),
+        ({"traffic__rate": -3}, "  rate:"),
+        ({"promises__notes__see": None}, "  notes:"),
+        ({"promises__notes__kind": "keept"}, "    kind: keept"),
+        ({"balancer__mode": "sticky"}, "  mode:"),
+        ({"target__command": ["nowhere"]}, "  command:"),
+    ]
     for changes, key in cases:
         plan = desk.plan(**changes)
         line = next(number for number, text in enumerate(plan.read_text().splitlines(), 1) if text.startswith(key))
@@ -164,9 +188,13 @@ def test_files_that_are_no_plan_or_no_run_are_refused_in_a_sentence(command: Com
     """Missing files, broken YAML, folders that no run wrote."""
     (tmp_path / "broken.yaml").write_text("target: [\n")
     (tmp_path / "list.yaml").write_text("- 1\n")
-    cases = {("run", "absent.yaml"): "can't read the plan absent.yaml", ("run", "broken.yaml"): "is not YAML",
-             ("run", "list.yaml"): "a plan is a mapping of sections", ("check", "absent"): "there is no run at absent",
-             ("report", str(tmp_path)): "is no run of chaoscheck"}
+    cases = {
+        ("run", "absent.yaml"): "can't read the plan absent.yaml",
+        ("run", "broken.yaml"): "is not YAML",
+        ("run", "list.yaml"): "a plan is a mapping of sections",
+        ("check", "absent"): "there is no run at absent",
+        ("report", str(tmp_path)): "is no run of chaoscheck",
+    }
     for words, said in cases.items():
         code, out, err = command(*words)
         assert (code, out) == (4, "")
