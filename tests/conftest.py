@@ -24,7 +24,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [report for report in terminalreporter.stats.get("skipped", []) if "docker" in report.keywords]
     if skipped:
         terminalreporter.write_line(
-            f"WARNING: {len(skipped)} container tests did NOT run, because no engine answers here; `make docker` brings one up",
+            f"WARNING: {len(skipped)} container tests did NOT run: no engine answers here; `make docker` brings one up",
             red=True,
             bold=True,
         )

@@ -83,6 +83,8 @@ def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
     if _split(anomaly, evidence.by_value):
         cause = Cause.WORKER_PROCESS if evidence.several_processes else Cause.ONE_INSTANCE
         return Explained(anomaly=anomaly, cause=cause, death=None)
+    if _holder_died_meanwhile(anomaly, evidence.known):
+        return Explained(anomaly=anomaly, cause=Cause.ONE_INSTANCE, death=None)
     death = _died_before(anomaly, evidence.known)
     if anomaly.healed_ns < 0 and death is not None and not evidence.without_deaths:
         return _lost_with(anomaly, death, evidence)
@@ -93,6 +95,21 @@ def _died_before(anomaly: Anomaly, known: Timeline) -> Death | None:
     """The death of who acknowledged it; what ended after the read can't have lost what the read missed."""
     death = known.death_of(anomaly.acker)
     return death if death is not None and death.death_ns - death.error_ns <= anomaly.read.done_ns else None
+
+
+def _holder_died_meanwhile(anomaly: Anomaly, known: Timeline) -> bool:
+    """Another instance missed it while its holder lived, and the holder died before it could be asked."""
+    read, death = anomaly.read, known.death_of(anomaly.acker)
+    last_ns = max((done_ns for *_, done_ns in anomaly.confirms), default=-1)
+    elsewhere = read.incarnation not in ("", anomaly.acker)
+    asked = any(via == anomaly.acker for via, *_ in anomaly.confirms)
+    return (
+        anomaly.healed_ns < 0
+        and elsewhere
+        and not asked
+        and death is not None
+        and read.done_ns < death.death_ns - death.error_ns <= last_ns
+    )
 
 
 def _split(anomaly: Anomaly, by_value: bool) -> bool:

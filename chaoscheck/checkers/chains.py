@@ -23,6 +23,8 @@ from chaoscheck.steps.render import default_auth
 ENTRY = "$ENTRY"
 """Stands for the balancer's address, which was only known while the run went on."""
 MOST = 12
+EXCERPT = 90
+"""Characters of an answer that a chain shows."""
 _SECRET = re.compile(r"pass|secret|token|authorization|api.?key|csrf", re.IGNORECASE)
 
 
@@ -168,7 +170,7 @@ def _telling(one: Wanted) -> list[Op]:
 def _said(op: Op, one: Wanted) -> str:
     anomaly = one.explained.anomaly
     if op.outcome == Outcome.GONE:
-        return "gone"
+        return f"gone: {op.excerpt[:EXCERPT]}" if op.excerpt else "gone"
     if op.outcome == Outcome.OK and (not anomaly.guarantee or not op.seen or op.seen in (anomaly.value, one.user)):
         return "there"
     return f"shows {op.seen!r} instead of {anomaly.value!r}" if op.seen else op.outcome
@@ -219,7 +221,8 @@ class _Curl:
         if method != "GET":
             words += self._body(step, names)
         words.append(f"http://{self._where(op.via)}{_filled(step.path, names)}")
-        return " ".join(word if word.startswith("http://$") else shlex.quote(word) for word in words)
+        typed = " ".join(f'"{word}"' if word.startswith("http://$") else shlex.quote(word) for word in words)
+        return f"{typed}  # with the form's hidden fields" if step.method == "submit" and op.judged else typed
 
     def _headers(self, step: Step, guest: bool) -> Mapping[str, str]:
         login = self._plan.login

@@ -162,7 +162,7 @@ def user_findings(
                 count=len({(other.anomaly.session, other.anomaly.obj) for other in group}),
                 session=anomaly.session,
                 obj=anomaly.obj,
-                value=anomaly.value,
+                value="" if kind == "session" else anomaly.value,
                 seen=anomaly.seen,
                 phase=known.phase_at(anomaly.read.sent_ns),
                 at_ns=anomaly.read.sent_ns,
@@ -196,6 +196,9 @@ def failed_cells(plan: Plan, known: Timeline) -> dict[tuple[str, Cause], list[Ma
         promise = plan.promises.get(cell.promise)
         if cell.holds is False and promise is not None and "another-instance" in promise.survives:
             failed.setdefault((cell.promise, matrix_cause(cell)), []).append(cell)
+    for name in {name for name, cause in failed if cause is Cause.WORKER_PROCESS}:
+        # What its own processes don't share, other instances don't have either: one defect, not two.
+        failed[name, Cause.WORKER_PROCESS] += failed.pop((name, Cause.ONE_INSTANCE), [])
     return failed
 
 

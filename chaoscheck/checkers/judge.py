@@ -212,7 +212,7 @@ class _Judgement:
             parts.append(
                 f"at most {_percent(one.bound_kill)} of kills lose something ({one.kills_exposed} clean kills)"
                 if not one.violations
-                else f"{one.kills_exposed} kills exposed something"
+                else f"{one.kills_exposed} kill{'s' if one.kills_exposed != 1 else ''} exposed something"
             )
         return "; ".join(parts)
 

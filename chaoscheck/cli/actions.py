@@ -13,7 +13,7 @@ from chaoscheck.cli.consoles import output, talk, write
 from chaoscheck.cli.live import view_for
 from chaoscheck.cli.progress import Aim
 from chaoscheck.cli.summary import print_summary
-from chaoscheck.cli.trying import show_exchange, show_held, show_probes
+from chaoscheck.cli.trying import Exchanges, show_held, show_probes
 from chaoscheck.engines.base import ENGINES
 from chaoscheck.faults.base import Mode
 from chaoscheck.faults.schedule import planned_strikes
@@ -71,7 +71,7 @@ def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str])
             only_try=True,
             command=shell_words(["chaoscheck", *words]),
             say=lambda line: out.print(line, markup=False),
-            watch=lambda exchange: show_exchange(out, exchange),
+            watch=Exchanges(out),
         ),
     )
     show_probes(out, folder.events())

@@ -24,6 +24,8 @@ from chaoscheck.model.events import (
     WorkerLost,
 )
 
+SHORTEST_S = 0.3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
@@ -67,6 +69,7 @@ class Progress:
     findings: list[FindingSeen] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _traffic_ns: int = -1
+    _since: int = 0
 
     def take(self, event: Event) -> None:
         """The next event."""
@@ -101,9 +104,12 @@ class Progress:
 
     def _traffic(self, event: TrafficSeen) -> None:
         passed = (event.t_ns - self._traffic_ns) / NS
-        if self._traffic_ns >= 0 and passed > 0:
-            self.rates.append(event.requests / passed)
-        self._traffic_ns = event.t_ns
+        self._since += event.requests
+        # Ticks that queued up come at one moment; several workers' come in between each other.
+        if self._traffic_ns < 0 or passed >= SHORTEST_S:
+            if self._traffic_ns >= 0:
+                self.rates.append(self._since / passed)
+            self._traffic_ns, self._since = event.t_ns, 0
         self.requests += event.requests
         self.bad += event.bad
         self.sessions, self.p50_ms, self.p95_ms = event.sessions, event.p50_ms, event.p95_ms

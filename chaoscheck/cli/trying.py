@@ -16,24 +16,37 @@ from chaoscheck.steps.perform import Exchange
 BODY_CHARS = 200
 
 
-def show_exchange(console: Console, exchange: Exchange) -> None:
-    """One request of the controls; the matrix repeats them, so it is shown as a grid only."""
-    op = exchange.op
-    if op.lane != Lane.CONTROL.value:
-        return
-    wire = exchange.wire
+class Exchanges:
+    """Shows the requests of the controls, equal ones once; the matrix repeats them, so it is shown as a grid only."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: tuple[str, str] = ("", "")
+
+    def __call__(self, exchange: Exchange) -> None:
+        """One request and its answer."""
+        if exchange.op.lane != Lane.CONTROL.value:
+            return
+        shown = (_asked(exchange), _answered(exchange))
+        if shown != self._last:
+            for line in shown:
+                self._console.print(line, soft_wrap=True, highlight=False)
+        self._last = shown
+
+
+def _asked(exchange: Exchange) -> str:
+    op, wire = exchange.op, exchange.wire
     sent = printable(wire.body.decode("utf-8", "replace"))[:BODY_CHARS]
+    return f"[bold]{escape(op.promise)}.{op.action}[/bold] on {op.via}: {escape(f'{wire.method} {wire.path} {sent}')}"
+
+
+def _answered(exchange: Exchange) -> str:
+    op = exchange.op
     said = printable(exchange.text)[:BODY_CHARS]
-    asked = escape(f"{wire.method} {wire.path} {sent}")
-    console.print(f"[bold]{escape(op.promise)}.{op.action}[/bold] on {op.via}: {asked}", soft_wrap=True)
     taken = ", ".join(f"${name}={value}" for name, value in exchange.taken.items())
     seen = f", read {op.seen!r}" if op.seen else ""
-    console.print(
-        f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(seen)}"
-        f"{escape(', took ' + taken) if taken else ''}  {escape(said)}",
-        soft_wrap=True,
-        highlight=False,
-    )
+    took = f", took {taken}" if taken else ""
+    return f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(seen)}{escape(took)}  {escape(said)}"
 
 
 def show_probes(console: Console, events: Sequence[Event]) -> None:

@@ -104,8 +104,9 @@ def _read(
     healed = writer_has = False
     if missed:
         healed, writer_has = _later(stage, prober, visitor, promise, value, writer, reader)
+        later = "there later" if healed else "still missing later"
         note = (
-            f"{missed} of {told} reads missed it; {'there later' if healed else 'still missing later'} on {reader.name}; "
+            f"{missed} of {told} reads missed it; {later} on {reader.name}; "
             f"{writer.name} {'has it' if writer_has else 'has it no more either'}; {note}"
         )
     _tell(

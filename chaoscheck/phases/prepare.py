@@ -34,7 +34,7 @@ def prepare(stage: Stage) -> None:
 
 
 def _prove(stage: Stage) -> None:
-    """One attempt, one delivery: shown of the controller's own transport before it may send any. Raises ProbeTrouble."""
+    """One attempt, one delivery: shown of the controller's own transport first. Raises ProbeTrouble."""
     simulated = isinstance(stage.fleet, Simulates)
     deliveries = 1 if simulated else prove(stage.transport)
     stage.emit(events.TransportProved, transport="simulated" if simulated else "controller", deliveries=deliveries)

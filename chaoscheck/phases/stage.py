@@ -83,10 +83,7 @@ class Stage:
 
     def listen(self) -> list[Message]:
         """Take in what the workers said; keeps counters, returns the rest. Raises WorkerDied."""
-        rest: list[Message] = []
-        for message in self.traffic.heard():
-            if not self._counted(message):
-                rest.append(message)
+        rest = [message for message in self.traffic.heard() if not self._counted(message)]
         for worker, detail in self.traffic.lost().items():
             self.emit(events.WorkerLost, worker=worker, detail=detail)
             raise WorkerDied(

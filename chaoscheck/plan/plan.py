@@ -27,7 +27,7 @@ AnyVolume = Annotated[Volume, BeforeValidator(_volume, json_schema_input_type=st
 
 
 class Ready(Section):
-    """When something may get traffic: `get` answers as expected (2xx by default), a port accepts, a command ends in 0."""
+    """When something may get traffic: `get` answers as expected (2xx by default), a port accepts, a command ends 0."""
 
     get: str | None = None
     tcp: int | None = None
@@ -194,7 +194,7 @@ class Evidence(Section):
 
 
 class Accounts(Section):
-    """Who the users are: a template of `$n` and `$run` (an endless supply), a list, or a CSV file with columns user[,password,...]."""
+    """Who the users are: a template of `$n` and `$run` (an endless supply), a list, or a CSV file (column user)."""
 
     template: str | None = None
     names: tuple[str, ...] = ()
@@ -206,6 +206,9 @@ def _accounts(raw: Any) -> Any:
     if isinstance(raw, str):
         return {"csv": raw} if raw.endswith(".csv") else {"template": raw}
     return {"names": raw} if isinstance(raw, list) else raw
+
+
+AnyAccounts = Annotated[Accounts, BeforeValidator(_accounts, json_schema_input_type=str | tuple[str, ...] | Accounts)]
 
 
 class Expected(Section):
@@ -224,7 +227,7 @@ class Plan(Section):
     engine: str = "auto"
     stores: dict[str, Store] = {}
     balancer: BalancerSection = BalancerSection()
-    accounts: Annotated[Accounts, BeforeValidator(_accounts, json_schema_input_type=str | tuple[str, ...] | Accounts)] = Accounts(template="user-$run-$n")
+    accounts: AnyAccounts = Accounts(template="user-$run-$n")
     promises: Annotated[dict[str, Promise], Field(min_length=1)]
     traffic: Traffic = Traffic()
     chaos: Chaos = Chaos()

@@ -47,12 +47,13 @@ def _expectation(raw: Any) -> Any:
 
 
 Expectation = Annotated[
-    Expect, BeforeValidator(_expectation, json_schema_input_type=int | str | tuple[int, ...] | Expect)]
+    Expect, BeforeValidator(_expectation, json_schema_input_type=int | str | tuple[int, ...] | Expect)
+]
 
 
 def _credentials(raw: str) -> str:
     if ":" not in raw:
-        raise ValueError("write auth as user:password, such as \"$user:$password\"")
+        raise ValueError('write auth as user:password, such as "$user:$password"')
     return raw
 
 
@@ -93,7 +94,7 @@ class Step(Section):
         if sum(part is not None for part in (self.json_, self.form, self.body)) > 1:
             raise ValueError("a step has at most one of json, form, body")
         if self.expect is not None and self.expect.value is not None and self.value is None:
-            raise ValueError("expect.value needs the step to say what to read: value: \"json:...\"")
+            raise ValueError('expect.value needs the step to say what to read: value: "json:..."')
         return self
 
     @property
@@ -112,7 +113,8 @@ def _listed(raw: Any) -> Any:
 
 
 Action = Annotated[
-    tuple[Step, ...], BeforeValidator(_listed, json_schema_input_type=Step | tuple[Step, ...]), Field(min_length=1)]
+    tuple[Step, ...], BeforeValidator(_listed, json_schema_input_type=Step | tuple[Step, ...]), Field(min_length=1)
+]
 
 
 class Promise(Section):

@@ -12,14 +12,14 @@ class Trouble(StrEnum):
     """Why an attempt has no whole answer."""
 
     NONE = ""
-    REFUSED = "connection refused"            # nothing was sent
-    UNREACHABLE = "no route"                  # nothing was sent
-    CONNECT_TIMEOUT = "connect timeout"       # nothing was sent
-    RESET = "connection reset"                # before a status line
-    CLOSED = "closed without an answer"       # end of stream before a status line
-    TIMEOUT = "timeout"                       # sent, no whole answer in time
-    CUT = "body cut off"                      # a status line, but not the whole body
-    GARBAGE = "not HTTP"                      # an answer that can't be parsed
+    REFUSED = "connection refused"  # nothing was sent
+    UNREACHABLE = "no route"  # nothing was sent
+    CONNECT_TIMEOUT = "connect timeout"  # nothing was sent
+    RESET = "connection reset"  # before a status line
+    CLOSED = "closed without an answer"  # end of stream before a status line
+    TIMEOUT = "timeout"  # sent, no whole answer in time
+    CUT = "body cut off"  # a status line, but not the whole body
+    GARBAGE = "not HTTP"  # an answer that can't be parsed
 
 
 class Wire(NamedTuple):

@@ -279,9 +279,7 @@ class Performer:
             text
             for name, text in known.items()
             if name not in _OPEN_NAMES
-            and (
-                name in self._secret_names or names_secret(name) or (looks_secret(text) and text not in open_texts)
-            )
+            and (name in self._secret_names or names_secret(name) or (looks_secret(text) and text not in open_texts))
         ]
         return [*walk.actor.jar.values(), *walk.replaced, *named]
 

@@ -15,7 +15,10 @@ from chaoscheck.store import RunFolder
 
 PLANS = Path(__file__).parents[2] / "targets" / "shop" / "plans"
 SMALL: dict[tuple[str, ...], Any] = {
-    ("evidence", "max_loss"): "10%", ("chaos", "rounds"): 1, ("chaos", "baseline"): "2s", ("chaos", "settle"): "0.5s",
+    ("evidence", "max_loss"): "10%",
+    ("chaos", "rounds"): 1,
+    ("chaos", "baseline"): "2s",
+    ("chaos", "settle"): "0.5s",
     ("traffic", "rate"): 60,
 }
 
@@ -64,10 +67,13 @@ def test_redis_passes_in_containers(tmp_path: Path) -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.parametrize(("plan", "cause"), [
-    ("memory-sticky", "lost with the instance"),
-    ("two-workers", "state in one worker process"),
-])
+@pytest.mark.parametrize(
+    ("plan", "cause"),
+    [
+        ("memory-sticky", "lost with the instance"),
+        ("two-workers", "state in one worker process"),
+    ],
+)
 def test_defect_fails_in_containers_with_its_cause(tmp_path: Path, plan: str, cause: str) -> None:
     """Sticky routing hides lost sessions until the instance dies; two processes lose them without any death."""
     need("docker")

@@ -40,8 +40,11 @@ def desk(tmp_path: Path, client: Any) -> Iterator[Desk]:
 def left(client: Any, ended: Ended) -> list[str]:
     """Containers, networks and volumes of that run."""
     wanted = only(ended.run.name)
-    found = [*client.containers(all=True, filters=wanted), *client.networks(filters=wanted),
-             *(client.volumes(filters=wanted)["Volumes"] or [])]
+    found = [
+        *client.containers(all=True, filters=wanted),
+        *client.networks(filters=wanted),
+        *(client.volumes(filters=wanted)["Volumes"] or []),
+    ]
     return [str(item.get("Names") or item.get("Name")) for item in found]
 
 
@@ -54,19 +57,36 @@ def assert_stopped(client: Any, desk: Desk, ended: Ended, *said: str) -> None:
     assert [event.hint != "" for event in RunFolder(ended.run).events() if isinstance(event, Troubled)] == [True]
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    pytest.param({"target__env__TINY": "crash"},
-                 ["ended by itself before it was ready (exit code 3)", "| no luck today"], id="crashes"),
-    pytest.param({"target__env__TINY": "deaf", "target__ready": {"get": "/healthz", "within": "1s"}},
-                 ["was not ready within 1 s; last seen: GET /healthz", "| hears nothing"], id="never-ready"),
-    pytest.param({"target__setup": ["echo halfway there; exit 9"]},
-                 ["setup command `echo halfway there; exit 9` ended in 9", "| halfway there"], id="setup-fails"),
-    pytest.param({"target__build": None, "target__image": "registry.invalid/no/such:tag"},
-                 ["there is no image registry.invalid/no/such:tag here"], id="image-missing"),
-    pytest.param({"stores": {"shelf": {"build": str(TINY), "env": {"TINY": "crash"}}}},
-                 ["store shelf ended by itself before it was ready (exit code 3)", "| no luck today"],
-                 id="store-crashes"),
-])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"target__env__TINY": "crash"},
+            ["ended by itself before it was ready (exit code 3)", "| no luck today"],
+            id="crashes",
+        ),
+        pytest.param(
+            {"target__env__TINY": "deaf", "target__ready": {"get": "/healthz", "within": "1s"}},
+            ["was not ready within 1 s; last seen: GET /healthz", "| hears nothing"],
+            id="never-ready",
+        ),
+        pytest.param(
+            {"target__setup": ["echo halfway there; exit 9"]},
+            ["setup command `echo halfway there; exit 9` ended in 9", "| halfway there"],
+            id="setup-fails",
+        ),
+        pytest.param(
+            {"target__build": None, "target__image": "registry.invalid/no/such:tag"},
+            ["there is no image registry.invalid/no/such:tag here"],
+            id="image-missing",
+        ),
+        pytest.param(
+            {"stores": {"shelf": {"build": str(TINY), "env": {"TINY": "crash"}}}},
+            ["store shelf ended by itself before it was ready (exit code 3)", "| no luck today"],
+            id="store-crashes",
+        ),
+    ],
+)
 def test_run_that_can_not_start_is_invalid_with_the_last_words(
     desk: Desk, client: Any, changes: dict[str, Any], said: list[str]
 ) -> None:
@@ -151,4 +171,3 @@ def test_second_interrupt_still_removes_everything(desk: Desk, client: Any) -> N
     running.send_signal(signal.SIGINT)
     ended = desk.end(running)
     assert (ended.code, left(client, ended), desk.left()) == (INTERRUPTED, [], []), ended.said
-

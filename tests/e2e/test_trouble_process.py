@@ -41,17 +41,31 @@ def assert_stopped(desk: Desk, ended: Ended, *said: str) -> None:
     assert trouble[0].hint, "trouble says what to do about it"
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    pytest.param({"target__env__MODE": "crash"},
-                 ["ended by itself before it was ready (exit code 1)", "| no luck today"], id="crashes"),
-    pytest.param({"target__env__MODE": "deaf", "target__ready": BRIEF},
-                 ["not ready within 0.5 s; last seen: GET /healthz: connection refused", "| web-1.1 begins"],
-                 id="never-ready"),
-    pytest.param({"target__env__MODE": "ill", "target__ready": BRIEF},
-                 ["GET /healthz answers 500: the cellar is flooded"], id="health-500"),
-    pytest.param({"target__setup": ["echo halfway there; exit 9"]},
-                 ["setup command `echo halfway there; exit 9` ended in 9", "| halfway there"], id="setup-fails"),
-])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"target__env__MODE": "crash"},
+            ["ended by itself before it was ready (exit code 1)", "| no luck today"],
+            id="crashes",
+        ),
+        pytest.param(
+            {"target__env__MODE": "deaf", "target__ready": BRIEF},
+            ["not ready within 0.5 s; last seen: GET /healthz: connection refused", "| web-1.1 begins"],
+            id="never-ready",
+        ),
+        pytest.param(
+            {"target__env__MODE": "ill", "target__ready": BRIEF},
+            ["GET /healthz answers 500: the cellar is flooded"],
+            id="health-500",
+        ),
+        pytest.param(
+            {"target__setup": ["echo halfway there; exit 9"]},
+            ["setup command `echo halfway there; exit 9` ended in 9", "| halfway there"],
+            id="setup-fails",
+        ),
+    ],
+)
 def test_service_that_does_not_start_is_invalid_with_its_own_last_words(
     desk: Desk, changes: dict[str, Any], said: list[str]
 ) -> None:
@@ -66,11 +80,19 @@ def test_service_that_wants_a_taken_port_is_invalid_and_the_port_is_named_by_it(
         assert_stopped(desk, desk.run("run", desk.plan(target__env=env)), "Address already in use")
 
 
-@pytest.mark.parametrize(("changes", "said"), [
-    pytest.param({"target__env__MODE": "open", "promises__login__see": {"get": "/me", "expect": 200}},
-                 ["login", "this check cannot fail", "200 ann"], id="always-holds"),
-    pytest.param({"target__env__MODE": "forgetful"}, ["notes", "it never held", "404 no such note"], id="never-holds"),
-])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param(
+            {"target__env__MODE": "open", "promises__login__see": {"get": "/me", "expect": 200}},
+            ["login", "this check cannot fail", "200 ann"],
+            id="always-holds",
+        ),
+        pytest.param(
+            {"target__env__MODE": "forgetful"}, ["notes", "it never held", "404 no such note"], id="never-holds"
+        ),
+    ],
+)
 def test_check_that_proves_nothing_is_invalid_with_the_answer(
     desk: Desk, changes: dict[str, Any], said: list[str]
 ) -> None:
@@ -203,8 +225,14 @@ def test_reader_that_goes_away_does_not_change_the_verdict(desk: Desk) -> None:
     """`chaoscheck run | head` must not turn an INVALID into Python's own exit code 1, which says FAIL."""
     plan = desk.plan(target__env__MODE="crash")
     line = '"$0" -m chaoscheck run "$1" 2>&1 | head -c 1 >/dev/null; echo "${PIPESTATUS[0]}"'
-    done = subprocess.run(["bash", "-c", line, sys.executable, str(plan)], cwd=desk.folder, env=desk.env, text=True,
-                          capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", line, sys.executable, str(plan)],
+        cwd=desk.folder,
+        env=desk.env,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
     assert (done.stdout.strip(), done.stderr, desk.left()) == (str(INVALID), "", [])
 
 
@@ -234,8 +262,14 @@ def test_reports_folder_that_can_not_be_made_is_refused_before_anything_starts(d
 def test_disk_that_is_full_is_named_and_nothing_goes_on_unrecorded(desk: Desk) -> None:
     """What can't be recorded must not be done: the run ends in a sentence, with its processes gone."""
     line = 'ulimit -f 24; exec "$0" -m chaoscheck run "$1"'
-    done = subprocess.run(["bash", "-c", line, sys.executable, str(desk.plan())], cwd=desk.folder, env=desk.env,
-                          text=True, capture_output=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", line, sys.executable, str(desk.plan())],
+        cwd=desk.folder,
+        env=desk.env,
+        text=True,
+        capture_output=True,
+        timeout=60,
+    )
     await_(lambda: not desk.left(), "the end of every process", limit_s=10)
     assert done.returncode == INVALID
     assert re.search(r"error: the run's folder reports/\S+ can't be written: File too large", done.stderr)

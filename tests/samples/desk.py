@@ -69,8 +69,13 @@ class Desk:
     @property
     def env(self) -> dict[str, str]:
         """The environment of its commands; the mark is inherited by what they start."""
-        return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "XDG_RUNTIME_DIR": str(self.runtime),
-                "TROUBLE_DESK": self.mark}
+        return {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "200",
+            "XDG_RUNTIME_DIR": str(self.runtime),
+            "TROUBLE_DESK": self.mark,
+        }
 
     @property
     def reports(self) -> Path:
@@ -85,11 +90,20 @@ class Desk:
     def docker_plan(self, name: str = "plan.yaml", **changes: Any) -> Path:
         """The same for the tiny service, whose image needs nothing but the base image."""
         raw = copy.deepcopy(yaml.safe_load((SERVICE / "plan.yaml").read_text()))
-        raw["target"] = {"build": str(TINY), "ready": {"get": "/healthz", "within": "30s"},
-                         "env": {"SHARED_DIR": "/shared"}, "volumes": {"shared": "/shared"}}
+        raw["target"] = {
+            "build": str(TINY),
+            "ready": {"get": "/healthz", "within": "30s"},
+            "env": {"SHARED_DIR": "/shared"},
+            "volumes": {"shared": "/shared"},
+        }
         raw["engine"] = "docker"
-        raw["promises"] = {"notes": {"kind": "kept", "do": {"get": "/put/shared/$value", "expect": "written"},
-                                     "see": {"get": "/get/shared", "expect": "$value"}}}
+        raw["promises"] = {
+            "notes": {
+                "kind": "kept",
+                "do": {"get": "/put/shared/$value", "expect": "written"},
+                "see": {"get": "/get/shared", "expect": "$value"},
+            }
+        }
         return self._write(name, raw, changes)
 
     def _write(self, name: str, raw: dict[str, Any], changes: Mapping[str, Any]) -> Path:
@@ -104,8 +118,14 @@ class Desk:
         number = len(self.started)
         with self._stream(number, "out").open("w") as out, self._stream(number, "err").open("w") as err:
             process = subprocess.Popen(
-                [sys.executable, "-m", "chaoscheck", *map(str, words)], cwd=self.folder, stdout=out, stderr=err,
-                text=True, preexec_fn=_hear_interrupts, env={**self.env, **(env or {})})
+                [sys.executable, "-m", "chaoscheck", *map(str, words)],
+                cwd=self.folder,
+                stdout=out,
+                stderr=err,
+                text=True,
+                preexec_fn=_hear_interrupts,
+                env={**self.env, **(env or {})},
+            )
         self.started.append(process)
         return process
 
@@ -113,8 +133,9 @@ class Desk:
         """Wait for it."""
         code = process.wait(LIMIT_S)
         runs = self._runs()
-        return Ended(code=code, out=self.text(process, "out"), err=self.text(process, "err"),
-                     folder=runs[-1] if runs else None)
+        return Ended(
+            code=code, out=self.text(process, "out"), err=self.text(process, "err"), folder=runs[-1] if runs else None
+        )
 
     def run(self, *words: str | Path, env: Mapping[str, str] | None = None) -> Ended:
         return self.end(self.start(*words, env=env))

@@ -45,7 +45,7 @@ class Images:
         if found:
             return found
         if build is not None:
-            self._say(f"{what}: no image {image} to be had ({refusal}), building {build}")
+            self._say(f"{what}: {image} can't be pulled here, so it is built from {build.name}")
             return self._build(what, build, dockerfile)
         raise ImageMissing(
             f"{what}: there is no image {image} here, and it can't be pulled ({refusal})",

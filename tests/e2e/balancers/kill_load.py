@@ -71,8 +71,11 @@ class Load:
             connection.request("GET", "/", headers={"X-Chaoscheck-Request": rid})
             answer = connection.getresponse()
             answer.read()
-            found = (answer.status, answer.getheader("X-Chaoscheck-Instance", ""),
-                     answer.getheader("X-Chaoscheck-Balancer", ""))
+            found = (
+                answer.status,
+                answer.getheader("X-Chaoscheck-Instance", ""),
+                answer.getheader("X-Chaoscheck-Balancer", ""),
+            )
         except (OSError, http.client.HTTPException):
             connection.close()
             found = (0, "", "")

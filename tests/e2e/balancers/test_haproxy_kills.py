@@ -21,8 +21,10 @@ from chaoscheck.model.places import Incarnation
 from chaoscheck.plan.plan import LoadedPlan, Plan
 
 needs_haproxy = pytest.mark.skipif(not shutil.which("haproxy"), reason="no haproxy binary on this machine")
-ENGINES = [pytest.param(DockerEngine, id="docker", marks=pytest.mark.docker),
-           pytest.param(ProcessEngine, id="process", marks=needs_haproxy)]
+ENGINES = [
+    pytest.param(DockerEngine, id="docker", marks=pytest.mark.docker),
+    pytest.param(ProcessEngine, id="process", marks=needs_haproxy),
+]
 
 _SERVICE = Path(__file__).parent / "service"
 _STEP = {"get": "/"}
@@ -30,8 +32,13 @@ _STEP = {"get": "/"}
 
 def loaded_plan() -> LoadedPlan:
     target = {"build": ".", "command": ["perl", str(_SERVICE / "serve.pl")], "ready": "/"}
-    plan = Plan.model_validate({"target": target, "balancer": {"kind": "haproxy"},
-                                "promises": {"page": {"kind": "kept", "do": _STEP, "see": _STEP}}})
+    plan = Plan.model_validate(
+        {
+            "target": target,
+            "balancer": {"kind": "haproxy"},
+            "promises": {"page": {"kind": "kept", "do": _STEP, "see": _STEP}},
+        }
+    )
     return LoadedPlan(plan=plan, path=_SERVICE / "plan.yaml", text="", lines={})
 
 
@@ -83,18 +90,24 @@ def slowest_ms(attempts: list[Attempt]) -> float:
 
 def describe(attempts: list[Attempt], kills: list[Kill], rows: dict[str, BalancerRow]) -> str:
     """What was measured, for whoever reads the test's output."""
-    lines = [f"{len(attempts)} attempts, {len(bad_of(attempts))} failed, slowest {slowest_ms(attempts):.0f} ms, "
-             f"{sum(row.retries > 0 for row in rows.values())} retried"]
+    lines = [
+        f"{len(attempts)} attempts, {len(bad_of(attempts))} failed, slowest {slowest_ms(attempts):.0f} ms, "
+        f"{sum(row.retries > 0 for row in rows.values())} retried"
+    ]
     for index, kill in enumerate(kills):
         end = kills[index + 1].signal_ns if index + 1 < len(kills) else 1 << 62
         here = [each for each in attempts if kill.signal_ns - 50_000_000 <= each.sent_ns < end]
-        failed = [f"{each.status}@{(each.sent_ns - kill.signal_ns) / 1e6:.0f}ms {rows[each.rid].ending}"
-                  for each in bad_of(here)]
+        failed = [
+            f"{each.status}@{(each.sent_ns - kill.signal_ns) / 1e6:.0f}ms {rows[each.rid].ending}"
+            for each in bad_of(here)
+        ]
         retried = sum(rows[each.rid].retries > 0 for each in here if each.rid in rows)
         times = (kill.death_ns, kill.ready_ns, kill.joined_ns)
         death, ready, joined = ((then - kill.signal_ns) / 1e6 for then in times)
-        lines.append(f"{kill.victim}: failed {failed or 0}, retried {retried}, slowest {slowest_ms(here):.0f} ms; "
-                     f"ms after the signal: dead {death:.0f}, replacement ready {ready:.0f}, joined {joined:.0f}")
+        lines.append(
+            f"{kill.victim}: failed {failed or 0}, retried {retried}, slowest {slowest_ms(here):.0f} ms; "
+            f"ms after the signal: dead {death:.0f}, replacement ready {ready:.0f}, joined {joined:.0f}"
+        )
     return "\n".join(lines)
 
 

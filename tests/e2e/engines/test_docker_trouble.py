@@ -77,12 +77,19 @@ def test_everything_made_carries_run_role_and_owner(tmp_path: Path) -> None:
         tiny.start(1)
         client = docker.from_env()
         mine = {"label": f"chaoscheck.run={tiny.site.run}"}
-        labels = [*(one.labels for one in client.containers.list(filters=mine)),
-                  *(one.attrs["Labels"] for one in client.networks.list(filters=mine)),
-                  *(one.attrs["Labels"] for one in client.volumes.list(filters=mine))]
+        labels = [
+            *(one.labels for one in client.containers.list(filters=mine)),
+            *(one.attrs["Labels"] for one in client.networks.list(filters=mine)),
+            *(one.attrs["Labels"] for one in client.volumes.list(filters=mine)),
+        ]
         client.close()
     assert sorted((one[ROLE], one[NAME]) for one in labels) == [
-        ("instance", "web-1.1"), ("network", "net"), ("store", "shelf"), ("volume", "own-1"), ("volume", "shared")]
+        ("instance", "web-1.1"),
+        ("network", "net"),
+        ("store", "shelf"),
+        ("volume", "own-1"),
+        ("volume", "shared"),
+    ]
     assert {Owner.from_labels(one) for one in labels} == {Owner.me()}
 
 
@@ -107,8 +114,14 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
 
 def test_sidecar_has_its_files_before_it_starts_and_pinned_ports(tmp_path: Path) -> None:
     """A sidecar reads its settings when it begins, and is dialled where it says."""
-    spec = SidecarSpec(name="beside", image="", build=Path(plan_of().folder), command=(), ports=(8000,),
-                       files={"/etc/beside/settings": "a = 1\n", "/srv/serve.pl": _READER})
+    spec = SidecarSpec(
+        name="beside",
+        image="",
+        build=Path(plan_of().folder),
+        command=(),
+        ports=(8000,),
+        files={"/etc/beside/settings": "a = 1\n", "/srv/serve.pl": _READER},
+    )
     with bench("docker", plan_of(), tmp_path) as tiny:
         assert isinstance(tiny.fleet, RunsSidecars)
         sidecar = tiny.fleet.sidecar(spec)
@@ -134,8 +147,14 @@ def test_engine_that_goes_away_is_lost_in_every_call(tmp_path: Path, monkeypatch
         tiny = Bench(fleet, site)
         instance = tiny.start(1)
         cut()
-        for call in (lambda: fleet.state(instance), lambda: tiny.killable.kill(instance), lambda: tiny.logs(instance),
-                     lambda: tiny.start(2), lambda: fleet.remove(instance), fleet.close):
+        for call in (
+            lambda: fleet.state(instance),
+            lambda: tiny.killable.kill(instance),
+            lambda: tiny.logs(instance),
+            lambda: tiny.start(2),
+            lambda: fleet.remove(instance),
+            fleet.close,
+        ):
             with pytest.raises(EngineLost):
                 call()
         with pytest.raises(EngineUnavailable):

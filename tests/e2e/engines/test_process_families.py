@@ -78,14 +78,20 @@ def test_start_after_close_is_refused(tmp_path: Path) -> None:
             tiny.start(1)
 
 
-@pytest.mark.parametrize(("change", "stores", "says"), [
-    ({"command": None}, {}, "runs a command, and target has none"),
-    ({"command": ["no-such-command-here"]}, {}, "there is no command no-such-command-here"),
-    ({}, {"redis": {"image": "redis:7"}}, "has no stores, and the plan names redis"),
-    ({"build": "nowhere"}, {}, "there is no folder"),
-])
+@pytest.mark.parametrize(
+    ("change", "stores", "says"),
+    [
+        ({"command": None}, {}, "runs a command, and target has none"),
+        ({"command": ["no-such-command-here"]}, {}, "there is no command no-such-command-here"),
+        ({}, {"redis": {"image": "redis:7"}}, "has no stores, and the plan names redis"),
+        ({"build": "nowhere"}, {}, "there is no folder"),
+    ],
+)
 def test_prepare_of_what_processes_cannot_do_is_a_plan_error(
-    tmp_path: Path, change: dict[str, object], stores: dict[str, object], says: str,
+    tmp_path: Path,
+    change: dict[str, object],
+    stores: dict[str, object],
+    says: str,
 ) -> None:
     """A plan for containers is refused in a sentence with a hint, before anything is started."""
     with pytest.raises(PlanError) as raised, bench("process", plan_of(stores, **change), tmp_path):

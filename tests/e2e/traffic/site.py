@@ -104,8 +104,11 @@ class Site:
                 memory = self._memories[name]
                 status, data, cookie = answer(memory, method, target, headers.get("cookie", ""), body)
                 extra = f"Set-Cookie: sid={cookie}; Path=/\r\n" if cookie else ""
-                writer.write(f"HTTP/1.1 {status} X\r\nX-Chaoscheck-Instance: {name}\r\n{extra}"
-                             f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\nX-Chaoscheck-Instance: {name}\r\n{extra}"
+                    f"Content-Length: {len(data)}\r\n\r\n".encode()
+                    + data
+                )
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

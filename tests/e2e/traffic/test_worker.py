@@ -53,10 +53,24 @@ def now_ns() -> int:
 def assignment(folder: Path, *, users: int = 20, turn_s: float = 0.4, **others: object) -> Assignment:
     plan = Plan.model_validate(yaml.safe_load(PLAN)).model_dump_json(by_alias=True)
     given = {
-        "run": "r1", "worker": "w0", "seed": 7, "plan": plan, "folder": str(folder), "clock_base_ns": BEGAN_NS,
-        "origin": "http://site.test", "users": users, "first_account": 0, "account_step": 1, "turn_s": turn_s,
-        "life_s": 2.0, "arrivals": 0.0, "entry_host": "", "entry_port": 0, "pick": "round-robin",
-        "plan_folder": str(folder), "gone_by_expect": ("reviews",),
+        "run": "r1",
+        "worker": "w0",
+        "seed": 7,
+        "plan": plan,
+        "folder": str(folder),
+        "clock_base_ns": BEGAN_NS,
+        "origin": "http://site.test",
+        "users": users,
+        "first_account": 0,
+        "account_step": 1,
+        "turn_s": turn_s,
+        "life_s": 2.0,
+        "arrivals": 0.0,
+        "entry_host": "",
+        "entry_port": 0,
+        "pick": "round-robin",
+        "plan_folder": str(folder),
+        "gone_by_expect": ("reviews",),
     }
     return Assignment(**(given | others))  # type: ignore[arg-type]
 
@@ -204,8 +218,11 @@ def test_in_flight_writes_begin_at_their_drawn_moments(talk: Talk, tmp_path: Pat
         talk.until(lambda: len(talk.of(Tick)) >= 2)
         start_ns = strike(talk, shop, "web-1.1", "in-flight", (0, 5_000_000, 10_000_000, 15_000_000))
         talk.finish()
-    writes = sorted(row.sent_ns - start_ns for row in history(tmp_path)
-                    if isinstance(row, Op) and row.lane == Lane.INFLIGHT and row.promise != "login")
+    writes = sorted(
+        row.sent_ns - start_ns
+        for row in history(tmp_path)
+        if isinstance(row, Op) and row.lane == Lane.INFLIGHT and row.promise != "login"
+    )
     assert len(writes) == 4
     assert all(0 <= sent - 5_000_000 * place < 50_000_000 for place, sent in enumerate(writes))
 
@@ -213,8 +230,17 @@ def test_in_flight_writes_begin_at_their_drawn_moments(talk: Talk, tmp_path: Pat
 def strike(talk: Talk, shop: Site, victim: str, mode: str, offsets_ns: tuple[int, ...]) -> int:
     """A volley at the victim and its death. Returns the volley's start."""
     start_ns = now_ns() + NS
-    talk.traffic.tell(Volley(strike=0, mode=mode, victim=victim, clients=4, start_ns=start_ns,
-                             until_ns=start_ns + 5 * NS, offsets_ns=offsets_ns))
+    talk.traffic.tell(
+        Volley(
+            strike=0,
+            mode=mode,
+            victim=victim,
+            clients=4,
+            start_ns=start_ns,
+            until_ns=start_ns + 5 * NS,
+            offsets_ns=offsets_ns,
+        )
+    )
     talk.until(lambda: talk.has(VolleyReady))
     ready = talk.of(VolleyReady)[0]
     assert isinstance(ready, VolleyReady)
@@ -239,8 +265,12 @@ def read_back(talk: Talk, strike: str) -> bool:
 def test_a_worker_whose_controller_is_gone_stops_by_itself(tmp_path: Path) -> None:
     """The end of stdin is an order to stop: everything is written down, and the process ends."""
     with site("web-0.1", shared=True) as shop:
-        worker = subprocess.Popen([sys.executable, "-m", "chaoscheck.traffic.worker"], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "chaoscheck.traffic.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
         assert worker.stdin and worker.stdout
         told = (assignment(tmp_path), Topology(instances=shop.instances()), PhaseIs(phase="baseline"))
         worker.stdin.write("".join(message.line() for message in told).encode())
@@ -277,6 +307,8 @@ def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
 
 def test_a_plan_with_a_budget_survives_the_way_to_the_worker() -> None:
     """The plan as run is handed over as JSON and must read back the same."""
-    plan = Plan.model_validate(yaml.safe_load(PLAN) | {
-        "budget": {"slo": "99.9% over 30d", "deaths": "200/month", "spend": "10%"}, "accounts": ["a", "b"]})
+    plan = Plan.model_validate(
+        yaml.safe_load(PLAN)
+        | {"budget": {"slo": "99.9% over 30d", "deaths": "200/month", "spend": "10%"}, "accounts": ["a", "b"]}
+    )
     assert Plan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan

@@ -44,28 +44,34 @@ def test_render_any_mode_haproxy_finds_no_fault(sticky, tmp_path):
     assert (checked.returncode, "WARNING" in checked.stderr) == (0, False), checked.stderr
 
 
-@pytest.mark.parametrize(("line", "row"), [
-    ("cc r1 web-0.0 200 -- 0 0/0/0/1/1", BalancerRow("r1", "web-0.0", 200, "--", 0)),
-    ("cc r1 web-0.1 200 -- +2 0/0/1/1/1", BalancerRow("r1", "web-0.1", 200, "--", 2)),
-    ("cc r1 web-0.0 502 SH 0 0/0/0/-1/0", BalancerRow("r1", "web-0.0", 502, "SH", 0)),
-    ("cc r1 web-0.0 503 SC +2 0/0/-1/-1/0", BalancerRow("r1", "", 503, "SC", 2)),
-    ("cc r1 web-0.0 503 sC 2 0/0/-1/-1/750", BalancerRow("r1", "", 503, "sC", 2)),
-    ("cc r1 <NOSRV> 503 SC 0 0/-1/-1/-1/0", BalancerRow("r1", "", 503, "SC", 0)),
-    ("cc r1 web-0.0 -1 CC 0 0/0/-1/-1/0", BalancerRow("r1", "web-0.0", 0, "CC", 0)),
-    ("cc r1 web-0.0 200 SD 0 0/0/0/1/9", BalancerRow("r1", "web-0.0", 200, "SD", 0)),
-    ("cc r1 web-0.0 503 -- 0 0/0/0/1/1", BalancerRow("r1", "web-0.0", 503, "--", 0)),
-])
+@pytest.mark.parametrize(
+    ("line", "row"),
+    [
+        ("cc r1 web-0.0 200 -- 0 0/0/0/1/1", BalancerRow("r1", "web-0.0", 200, "--", 0)),
+        ("cc r1 web-0.1 200 -- +2 0/0/1/1/1", BalancerRow("r1", "web-0.1", 200, "--", 2)),
+        ("cc r1 web-0.0 502 SH 0 0/0/0/-1/0", BalancerRow("r1", "web-0.0", 502, "SH", 0)),
+        ("cc r1 web-0.0 503 SC +2 0/0/-1/-1/0", BalancerRow("r1", "", 503, "SC", 2)),
+        ("cc r1 web-0.0 503 sC 2 0/0/-1/-1/750", BalancerRow("r1", "", 503, "sC", 2)),
+        ("cc r1 <NOSRV> 503 SC 0 0/-1/-1/-1/0", BalancerRow("r1", "", 503, "SC", 0)),
+        ("cc r1 web-0.0 -1 CC 0 0/0/-1/-1/0", BalancerRow("r1", "web-0.0", 0, "CC", 0)),
+        ("cc r1 web-0.0 200 SD 0 0/0/0/1/9", BalancerRow("r1", "web-0.0", 200, "SD", 0)),
+        ("cc r1 web-0.0 503 -- 0 0/0/0/1/1", BalancerRow("r1", "web-0.0", 503, "--", 0)),
+    ],
+)
 def test_log_of_each_ending_names_who_may_have_got_it(line, row):
     """Nobody is named only where HAProxy's own 503 says that it got no connection; a doubt names the server."""
     assert list(read_log([line + "\n"])) == [row]
 
 
-@pytest.mark.parametrize("line", [
-    "cc - web-0.0 200 -- 0 0/0/0/1/1",
-    "[WARNING]  (7) : Server be/web-0.0 is DOWN, reason: Layer4 timeout",
-    "cc r1 web-0.0 200 -- 0",
-    "",
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cc - web-0.0 200 -- 0 0/0/0/1/1",
+        "[WARNING]  (7) : Server be/web-0.0 is DOWN, reason: Layer4 timeout",
+        "cc r1 web-0.0 200 -- 0",
+        "",
+    ],
+)
 def test_log_of_what_is_no_attempt_of_ours_has_no_row(line):
     """Requests without an id, notices and cut off lines are left out."""
     assert list(read_log([line])) == []

@@ -24,15 +24,18 @@ SENT = Signalled(signal_ns=100 * MS, returned_ns=220 * MS, objection="")
 DEAD = State(running=False, exit_code=137, ended_ns=112 * MS, error_ns=5 * MS)
 
 
-@pytest.mark.parametrize(("stamp", "ns"), [
-    ("1970-01-01T00:00:01Z", 1_000_000_000),
-    ("1970-01-01T00:00:01.5Z", 1_500_000_000),
-    ("1970-01-01T00:00:00.000000001Z", 1),
-    ("1970-01-01T01:00:00.25+01:00", 250_000_000),
-    ("0001-01-01T00:00:00Z", -1),
-    ("", -1),
-    ("soon", -1),
-])
+@pytest.mark.parametrize(
+    ("stamp", "ns"),
+    [
+        ("1970-01-01T00:00:01Z", 1_000_000_000),
+        ("1970-01-01T00:00:01.5Z", 1_500_000_000),
+        ("1970-01-01T00:00:00.000000001Z", 1),
+        ("1970-01-01T01:00:00.25+01:00", 250_000_000),
+        ("0001-01-01T00:00:00Z", -1),
+        ("", -1),
+        ("soon", -1),
+    ],
+)
 def test_stamps_keep_their_nanoseconds(stamp: str, ns: int) -> None:
     """The standard library would round to microseconds, and year 1 means never."""
     assert stamp_ns(stamp) == ns
@@ -54,18 +57,24 @@ def test_kill_by_this_signal_is_confirmed() -> None:
     assert (got.confirmed, got.death_ns, got.error_ns) == (True, 112 * MS, 5 * MS)
 
 
-@pytest.mark.parametrize(("sent", "state", "refused_ns", "says"), [
-    (SENT, State(running=True), -1, "still running"),
-    (SENT, replace(DEAD, exit_code=0), 140 * MS, "exit code 0"),
-    (SENT, replace(DEAD, exit_code=143), 140 * MS, "exit code 143"),
-    (SENT, replace(DEAD, out_of_memory=True), 140 * MS, "out of memory"),
-    (SENT, replace(DEAD, ended_ns=90 * MS), 140 * MS, "before the signal"),
-    (SENT, DEAD, -1, "did not refuse"),
-    (replace(SENT, objection="it was not running"), DEAD, 140 * MS, "it was not running"),
-    (replace(SENT, objection="its container is gone"), State(running=False), 140 * MS, "its container is gone"),
-])
+@pytest.mark.parametrize(
+    ("sent", "state", "refused_ns", "says"),
+    [
+        (SENT, State(running=True), -1, "still running"),
+        (SENT, replace(DEAD, exit_code=0), 140 * MS, "exit code 0"),
+        (SENT, replace(DEAD, exit_code=143), 140 * MS, "exit code 143"),
+        (SENT, replace(DEAD, out_of_memory=True), 140 * MS, "out of memory"),
+        (SENT, replace(DEAD, ended_ns=90 * MS), 140 * MS, "before the signal"),
+        (SENT, DEAD, -1, "did not refuse"),
+        (replace(SENT, objection="it was not running"), DEAD, 140 * MS, "it was not running"),
+        (replace(SENT, objection="its container is gone"), State(running=False), 140 * MS, "its container is gone"),
+    ],
+)
 def test_kill_that_anything_speaks_against_is_unconfirmed(
-    sent: Signalled, state: State, refused_ns: int, says: str,
+    sent: Signalled,
+    state: State,
+    refused_ns: int,
+    says: str,
 ) -> None:
     """Each doubt alone is enough, and is named."""
     got = receipt(sent, state, seen_ended_ns=225 * MS, refused_ns=refused_ns, limit_s=10)
@@ -93,7 +102,8 @@ def test_state_of_what_an_inspection_says() -> None:
     assert state_of({"State": {"Running": True}}, offset) == State(running=True)
     assert state_of(None, offset) == State(running=False)
     assert state_of({"State": ended}, offset) == State(
-        running=False, exit_code=137, out_of_memory=True, ended_ns=2_000_000_000, error_ns=7 + STAMP_LAG_NS)
+        running=False, exit_code=137, out_of_memory=True, ended_ns=2_000_000_000, error_ns=7 + STAMP_LAG_NS
+    )
 
 
 class Engine:
@@ -118,6 +128,7 @@ DEAD_OWNER = replace(ME, started="1")
 
 def test_abandoned_are_only_runs_all_of_whose_owners_are_gone() -> None:
     """One living owner, or one thing that names none, spares the whole run."""
+
     def made(run: str, owner: Owner) -> dict[str, str]:
         return labels_of(run, "instance", "web-1.1", owner, {})
 
@@ -133,14 +144,17 @@ def _api_error(status: int, text: str) -> APIError:
     return APIError(text, response=response, explanation=text)
 
 
-@pytest.mark.parametrize(("raised", "becomes"), [
-    (requests.ConnectionError("gone"), EngineLost),
-    (requests.ReadTimeout("slow"), EngineLost),
-    (ConnectionResetError("reset"), EngineLost),
-    (_api_error(500, "driver failed: Bind for 127.0.0.1:80 failed: port is already allocated"), PortTaken),
-    (_api_error(500, "listen tcp 127.0.0.1:80: bind: address already in use"), PortTaken),
-    (_api_error(400, "bad mount"), EnvironmentTrouble),
-])
+@pytest.mark.parametrize(
+    ("raised", "becomes"),
+    [
+        (requests.ConnectionError("gone"), EngineLost),
+        (requests.ReadTimeout("slow"), EngineLost),
+        (ConnectionResetError("reset"), EngineLost),
+        (_api_error(500, "driver failed: Bind for 127.0.0.1:80 failed: port is already allocated"), PortTaken),
+        (_api_error(500, "listen tcp 127.0.0.1:80: bind: address already in use"), PortTaken),
+        (_api_error(400, "bad mount"), EnvironmentTrouble),
+    ],
+)
 def test_what_the_sdk_raises_becomes_ours_in_one_place(raised: Exception, becomes: type[EnvironmentTrouble]) -> None:
     """No exception of a library reaches the run."""
     with pytest.raises(EnvironmentTrouble) as got, talking("do a thing"):

@@ -14,13 +14,16 @@ def test_this_process_is_not_gone() -> None:
     assert not Owner.me().provably_gone()
 
 
-@pytest.mark.parametrize(("change", "gone"), [
-    ({"started": "1"}, True),
-    ({"boot": "another"}, True),
-    ({"pid": 2**22 + 1}, True),
-    ({"host": "elsewhere"}, False),
-    ({"host": "elsewhere", "started": "1"}, False),
-])
+@pytest.mark.parametrize(
+    ("change", "gone"),
+    [
+        ({"started": "1"}, True),
+        ({"boot": "another"}, True),
+        ({"pid": 2**22 + 1}, True),
+        ({"host": "elsewhere"}, False),
+        ({"host": "elsewhere", "started": "1"}, False),
+    ],
+)
 def test_owner_is_gone_only_where_this_host_can_tell(change: dict[str, str], gone: bool) -> None:
     """A reused pid and an earlier boot prove it; another host proves nothing."""
     assert replace(Owner.me(), **change).provably_gone() is gone  # type: ignore[arg-type]

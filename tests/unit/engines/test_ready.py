@@ -79,12 +79,23 @@ def instance(slot: int) -> Instance:
     return Instance(incarnation=Incarnation(slot=slot, life=1), address=address, inner=address, handle=str(slot))
 
 
-def wait(say: Callable[[Address, int], Answer], *, fleet: Fleet | None = None, ready: Ready | None = None,
-         headers: dict[str, str] | None = None) -> tuple[dict[str, int], list[Wire]]:
+def wait(
+    say: Callable[[Address, int], Answer],
+    *,
+    fleet: Fleet | None = None,
+    ready: Ready | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[dict[str, int], list[Wire]]:
     clock = VirtualClock()
     wires = Wires(clock, say)
-    found = wait_ready(fleet or Fleet(), [instance(1), instance(2)], ready or Ready(get="/up", within=5),
-                       transport=wires, clock=clock, headers=headers)
+    found = wait_ready(
+        fleet or Fleet(),
+        [instance(1), instance(2)],
+        ready or Ready(get="/up", within=5),
+        transport=wires,
+        clock=clock,
+        headers=headers,
+    )
     return found, wires.sent
 
 
@@ -109,8 +120,9 @@ def test_never_ready_names_instance_limit_and_last_answer() -> None:
     """The sentence alone tells what to look at; the log's tail is there as well."""
     with pytest.raises(NotReady) as raised:
         wait(lambda *_: answer(500, b"no  database\n"))
-    assert raised.value.message == ("web-1.1 (nor web-2.1) was not ready within 5 s; "
-                                    "last seen: GET /up answers 500: no database")
+    assert raised.value.message == (
+        "web-1.1 (nor web-2.1) was not ready within 5 s; last seen: GET /up answers 500: no database"
+    )
     assert raised.value.details == "the log of web-1.1"
     assert raised.value.hint
 
@@ -128,8 +140,12 @@ def test_crash_ends_the_wait_at_once_with_code_and_log() -> None:
     fleet = Fleet()
     fleet.states["web-2.1"] = State(running=False, exit_code=1, ended_ns=0)
     with pytest.raises(InstanceCrashed) as raised:
-        wait(lambda address, _: answer(200 if address.port == 8001 else 0,
-                                       trouble=Trouble.NONE if address.port == 8001 else Trouble.REFUSED), fleet=fleet)
+        wait(
+            lambda address, _: answer(
+                200 if address.port == 8001 else 0, trouble=Trouble.NONE if address.port == 8001 else Trouble.REFUSED
+            ),
+            fleet=fleet,
+        )
     assert "web-2.1 ended by itself before it was ready (exit code 1)" in raised.value.message
     assert raised.value.details == "the log of web-2.1"
 
@@ -148,18 +164,21 @@ def test_check_from_within_on_a_fleet_that_cannot_look_is_a_plan_error() -> None
         wait(lambda *_: answer(200), ready=Ready(tcp=8000))
 
 
-@pytest.mark.parametrize(("expect", "holds"), [
-    (None, True),
-    (Expect(status=200), True),
-    (Expect(status=204), False),
-    (Expect(status=(204, 200)), True),
-    (Expect(text="fine"), True),
-    (Expect(text="bad"), False),
-    (Expect(match="^all .*e$"), True),
-    (Expect(header={"X-Version": "^7$"}), True),
-    (Expect(header={"X-Version": "^8$"}), False),
-    (Expect(header={"X-Other": "."}), False),
-])
+@pytest.mark.parametrize(
+    ("expect", "holds"),
+    [
+        (None, True),
+        (Expect(status=200), True),
+        (Expect(status=204), False),
+        (Expect(status=(204, 200)), True),
+        (Expect(text="fine"), True),
+        (Expect(text="bad"), False),
+        (Expect(match="^all .*e$"), True),
+        (Expect(header={"X-Version": "^7$"}), True),
+        (Expect(header={"X-Version": "^8$"}), False),
+        (Expect(header={"X-Other": "."}), False),
+    ],
+)
 def test_expectation_of_a_health_answer(expect: Expect | None, holds: bool) -> None:
     """Every key that is set must hold."""
     assert meets(expect, answer(200, b"all fine")) is holds

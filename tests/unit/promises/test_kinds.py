@@ -28,8 +28,9 @@ class FakeHand:
     def _answer(self, action: str, obj: str, value: str) -> Done:
         self.asked.append((action, obj, value))
         outcome = self.outcomes.pop(0) if self.outcomes else Outcome.OK
-        op = Op("r", "s", self.promise, action, obj, 1, 0, value, "user", "lb", True, 0, 0, 1,
-                outcome, 200, "", "", "", "")
+        op = Op(
+            "r", "s", self.promise, action, obj, 1, 0, value, "user", "lb", True, 0, 0, 1, outcome, 200, "", "", "", ""
+        )
         return Done(op=op, reached=True, taken={})
 
     def do(self, obj: str, value: str) -> Done:

@@ -183,7 +183,6 @@ def test_gates_worst_group_first_then_as_readers_ask() -> None:
     assert (name, gates[0].verdict) == ("promises", Verdict.FAIL)
 
 
-
 def test_reporters_are_registered_and_write_their_files(tmp_path: Path) -> None:
     """json, junit and html each leave the file they name in the run's folder."""
     load_plugins(["reporting"])

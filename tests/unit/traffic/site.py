@@ -25,15 +25,21 @@ PLAN = {
     "target": {"command": ["none"], "ready": "/"},
     "promises": {
         "login": {
-            "kind": "session", "do": {"post": "/login", "json": {"user": "$user"}, "expect": 200},
+            "kind": "session",
+            "do": {"post": "/login", "json": {"user": "$user"}, "expect": 200},
             "see": {"get": "/me", "value": "json:user", "expect": {"status": 200, "value": "$user"}},
-            "undo": {"post": "/logout", "expect": 204}},
+            "undo": {"post": "/logout", "expect": 204},
+        },
         "profile": {
-            "kind": "register", "do": {"put": "/profile", "json": {"nickname": "$value"}, "expect": 204},
-            "see": {"get": "/profile", "value": "json:nickname", "expect": 200}},
+            "kind": "register",
+            "do": {"put": "/profile", "json": {"nickname": "$value"}, "expect": 204},
+            "see": {"get": "/profile", "value": "json:nickname", "expect": 200},
+        },
         "reviews": {
-            "kind": "kept", "do": {"post": "/reviews", "json": {"text": "$value"}, "expect": 201},
-            "see": {"get": "/reviews/$value", "as": "guest", "expect": 200}},
+            "kind": "kept",
+            "do": {"post": "/reviews", "json": {"text": "$value"}, "expect": 201},
+            "see": {"get": "/reviews/$value", "as": "guest", "expect": 200},
+        },
     },
 }
 
@@ -149,15 +155,33 @@ class Scene:
         self.book = MemoryBook()
         self.said: list[Message] = []
         given: dict[str, object] = {
-            "run": "r1", "worker": "w0", "seed": 7, "plan": "", "folder": "", "clock_base_ns": 0,
-            "origin": "http://site.test", "users": 30, "first_account": 0, "account_step": 1, "turn_s": 2.0,
-            "life_s": 20.0, "arrivals": 0.0, "entry_host": ENTRY.host, "entry_port": ENTRY.port, "pick": "",
+            "run": "r1",
+            "worker": "w0",
+            "seed": 7,
+            "plan": "",
+            "folder": "",
+            "clock_base_ns": 0,
+            "origin": "http://site.test",
+            "users": 30,
+            "first_account": 0,
+            "account_step": 1,
+            "turn_s": 2.0,
+            "life_s": 20.0,
+            "arrivals": 0.0,
+            "entry_host": ENTRY.host,
+            "entry_port": ENTRY.port,
+            "pick": "",
             "plan_folder": "",
         }
         self.crew = Crew(
             Assignment(**(given | assigned)),  # type: ignore[arg-type]
-            Plan.model_validate(PLAN | (plan or {})), transport=self.site, clock=self.world, book=self.book,
-            spawn=self.world.spawn, send=self.said.append)
+            Plan.model_validate(PLAN | (plan or {})),
+            transport=self.site,
+            clock=self.world,
+            book=self.book,
+            spawn=self.world.spawn,
+            send=self.said.append,
+        )
         self.crew.handle(Topology(instances=PLACES))
 
     def phase(self, name: str, seconds: float) -> None:
@@ -172,5 +196,3 @@ class Scene:
 
     def lane(self, lane: str) -> list[Op]:
         return [op for op in self.book.ops if op.lane == lane]
-
-

@@ -50,7 +50,7 @@ def test_a_csv_adds_names_of_its_own(tmp_path: Path) -> None:
     assert source.take() == {"user": "ann", "tenant": "blue", "password": "s3"}
 
 
-@pytest.mark.parametrize("text", ["", "name\nann\n", "user\n\"\"\n"])
+@pytest.mark.parametrize("text", ["", "name\nann\n", 'user\n""\n'])
 def test_a_csv_without_users_is_a_plan_error(tmp_path: Path, text: str) -> None:
     """It names the file and what it needs."""
     (tmp_path / "users.csv").write_text(text)

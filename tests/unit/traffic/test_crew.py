@@ -328,8 +328,17 @@ def die(scene: Scene, name: str, strike: int = 0) -> None:
 
 
 def volley(scene: Scene, mode: str, *, start_ns: int = 0, until_ns: int = 0, offsets_ns: tuple[int, ...] = ()) -> None:
-    scene.crew.handle(Volley(strike=0, mode=mode, victim="web-1.1", clients=4, start_ns=start_ns, until_ns=until_ns,
-                             offsets_ns=offsets_ns))
+    scene.crew.handle(
+        Volley(
+            strike=0,
+            mode=mode,
+            victim="web-1.1",
+            clients=4,
+            start_ns=start_ns,
+            until_ns=until_ns,
+            offsets_ns=offsets_ns,
+        )
+    )
 
 
 def last_tick(scene: Scene) -> Tick:

@@ -16,15 +16,53 @@ from chaoscheck.traffic.spool import Spool
 texts = st.text(max_size=20)
 numbers = st.integers(min_value=-1, max_value=2**62)
 ops = st.builds(
-    Op, rid=texts, session=texts, promise=texts, action=st.sampled_from(["do", "see", "undo"]), obj=texts, seq=numbers,
-    attempt=numbers, value=texts, lane=st.sampled_from([*Lane, "user"]), via=texts, judged=st.booleans(),
-    intended_ns=numbers, sent_ns=numbers, done_ns=numbers, outcome=st.sampled_from([*Outcome, "ok"]), status=numbers,
-    error=texts, incarnation=texts, seen=texts, excerpt=texts)
+    Op,
+    rid=texts,
+    session=texts,
+    promise=texts,
+    action=st.sampled_from(["do", "see", "undo"]),
+    obj=texts,
+    seq=numbers,
+    attempt=numbers,
+    value=texts,
+    lane=st.sampled_from([*Lane, "user"]),
+    via=texts,
+    judged=st.booleans(),
+    intended_ns=numbers,
+    sent_ns=numbers,
+    done_ns=numbers,
+    outcome=st.sampled_from([*Outcome, "ok"]),
+    status=numbers,
+    error=texts,
+    incarnation=texts,
+    seen=texts,
+    excerpt=texts,
+)
 
 
 def op(rid: str, *, done_ns: int = -1, outcome: str = "unknown") -> Op:
-    return Op(rid, "w0s1", "cart", "do", "own", 1, 0, "r.w0s1.1", "user", "lb", True, 5, 6,
-              done_ns, outcome, 0, "", "", "", "")
+    return Op(
+        rid,
+        "w0s1",
+        "cart",
+        "do",
+        "own",
+        1,
+        0,
+        "r.w0s1.1",
+        "user",
+        "lb",
+        True,
+        5,
+        6,
+        done_ns,
+        outcome,
+        0,
+        "",
+        "",
+        "",
+        "",
+    )
 
 
 @given(ops)
