@@ -13,7 +13,7 @@ from typing import Any
 from chaoscheck.checkers.causes import Explained
 from chaoscheck.checkers.timeline import Timeline
 from chaoscheck.model.events import InstanceStarted, MatrixProbed
-from chaoscheck.model.history import Row, SessionBorn
+from chaoscheck.model.history import RawRow, SessionBorn, SessionEnded
 from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.model.verdict import ChainLink
 from chaoscheck.plan.plan import Plan
@@ -117,20 +117,21 @@ def pair_chain(pair: Pair, plan: Plan, known: Timeline) -> tuple[ChainLink, ...]
     return tuple(sorted(links, key=lambda link: link.at_ns))
 
 
-def collect(wanted: Sequence[Wanted | Pair], files: Iterable[Iterable[Row]], login: str | None) -> None:
+def collect(wanted: Sequence[Wanted | Pair], files: Iterable[Iterable[RawRow]], login: str | None) -> None:
     """Read the history once more and give each representative its operations."""
     by_session: dict[str, list[Wanted | Pair]] = {}
     for one in wanted:
         by_session.setdefault(one.session, []).append(one)
     for rows in files:
         for row in rows:
-            if not isinstance(row, Op | SessionBorn):
+            if isinstance(row, SessionEnded):
                 continue
-            for one in by_session.get(row.session, ()):
-                if isinstance(row, SessionBorn):
+            if isinstance(row, SessionBorn):
+                for one in by_session.get(row.session, ()):
                     one.user = row.user
-                else:
-                    one.see(row, login)
+                continue
+            for one in by_session.get(row[1], ()):
+                one.see(Op._make(row), login)
 
 
 def chain(one: Wanted, plan: Plan, known: Timeline) -> tuple[ChainLink, ...]:

@@ -28,7 +28,7 @@ from chaoscheck.checkers.timeline import Strike, Timeline, slot_of, timeline
 from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.clock import NS
 from chaoscheck.model.events import Event, FinalReadsEnded, Interrupted, MatrixProbed, Warned
-from chaoscheck.model.history import BalancerRow, Row, read_file
+from chaoscheck.model.history import BalancerRow, RawRow, raw_file
 from chaoscheck.model.ops import Phase
 from chaoscheck.model.verdict import (
     Cause,
@@ -45,14 +45,14 @@ from chaoscheck.model.verdict import (
 from chaoscheck.plan.plan import LoadedPlan, Plan
 
 VERSION = 1
-Files = Callable[[], Iterator[Iterable[Row]]]
+Files = Callable[[], Iterator[Iterable[RawRow]]]
 
 
 def judge(
     plan: LoadedPlan, events: Sequence[Event], histories: Sequence[Path], balancer: Iterable[BalancerRow] = ()
 ) -> Result:
     """The result of a run, an aborted one too. Reads each history file once, and once more when there are findings."""
-    return judge_rows(plan, events, lambda: (read_file(path) for path in histories), balancer)
+    return judge_rows(plan, events, lambda: (raw_file(path) for path in histories), balancer)
 
 
 def judge_rows(plan: LoadedPlan, events: Sequence[Event], files: Files, balancer: Iterable[BalancerRow] = ()) -> Result:

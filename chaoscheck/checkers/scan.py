@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from chaoscheck.checkers.base import CHECKERS, PromiseChecker, Tally
 from chaoscheck.checkers.budget import TrafficFold
 from chaoscheck.checkers.timeline import Timeline
-from chaoscheck.model.history import BalancerRow, Row, SessionBorn, SessionEnded
+from chaoscheck.model.history import BalancerRow, OpFields, RawRow, SessionBorn, SessionEnded
 from chaoscheck.model.ops import Lane, Op, Outcome, Phase
 from chaoscheck.plan.plan import Plan
 
@@ -60,7 +60,8 @@ class Scan:
         self._known = known
         self._seen = Seen(traffic=TrafficFold(known))
         self._checkers: dict[str, PromiseChecker] = {}
-        self._waiting: dict[str, list[Op]] = {name: [] for name in plan.promises}
+        self._waiting: dict[str, list[OpFields]] = {name: [] for name in plan.promises}
+        self._over: list[str] = []
         self._parted: set[str] = set()
         self._nameless: dict[str, Op] = {}
         self._kills = [(strike.index, strike.struck) for strike in known.kills if strike.struck is not None]
@@ -69,15 +70,15 @@ class Scan:
         self._baseline = (base.began_ns, base.ended_ns) if base is not None else (0, -1)
         self._make_checkers()
 
-    def rows(self, rows: Iterable[Row]) -> None:
+    def rows(self, rows: Iterable[RawRow]) -> None:
         """Rows of one file."""
         for row in rows:
-            if isinstance(row, Op):
-                self._op(row)
-            elif isinstance(row, SessionBorn):
+            if isinstance(row, SessionBorn):
                 self._seen.users[row.session] = row.user
             elif isinstance(row, SessionEnded):
-                self._ended(row.session)
+                self._over.append(row.session)
+            else:
+                self._op(Op._make(row), row)
 
     def end(self, balancer: Iterable[BalancerRow]) -> Seen:
         """Join the balancer's word for attempts that got no answer, and let everything conclude."""
@@ -85,8 +86,7 @@ class Scan:
             op = self._nameless.pop(word.rid, None)
             if op is not None and word.incarnation:
                 self._on_victim(op, word.incarnation)
-        for promise in self._waiting:
-            self._flush(promise)
+        self._flush_all()
         for promise, checker in list(self._checkers.items()):
             try:
                 self._seen.tallies[promise] = checker.tally()
@@ -104,7 +104,7 @@ class Scan:
             except Exception as error:
                 self._crash(name, error)
 
-    def _op(self, op: Op) -> None:
+    def _op(self, op: Op, fields: OpFields) -> None:
         seen = self._seen
         seen.operations += 1
         seen.backwards += 0 <= op.done_ns < op.sent_ns
@@ -120,9 +120,9 @@ class Scan:
             self._recognise(op)
         if op.lane in JUDGED_LANES and op.promise in self._checkers and not self._after_logout(op):
             waiting = self._waiting[op.promise]
-            waiting.append(op)
+            waiting.append(fields)
             if len(waiting) >= BATCH:
-                self._flush(op.promise)
+                self._flush_all()
 
     def _after_logout(self, op: Op) -> bool:
         """Whether its session has sent a logout: what it is refused from then on says nothing of other promises."""
@@ -164,33 +164,27 @@ class Scan:
                 count.total += 1
                 count.failed += op.outcome not in (Outcome.OK, Outcome.GONE)
 
-    def _ended(self, session: str) -> None:
+    def _flush_all(self) -> None:
+        """Feed what waits, then forget the sessions that were over by then: all they did is among it."""
+        over, self._over = self._over, []
         for promise, waiting in self._waiting.items():
-            if waiting:
-                self._flush(promise)
+            self._waiting[promise] = []
             checker = self._checkers.get(promise)
-            if checker is not None:
-                try:
+            if checker is None:
+                continue
+            try:
+                checker.fold(waiting)
+                for session in over:
                     checker.forget(session)
-                except Exception as error:
-                    self._crash(promise, error)
-
-    def _flush(self, promise: str) -> None:
-        waiting, self._waiting[promise] = self._waiting[promise], []
-        checker = self._checkers.get(promise)
-        if checker is None:
-            return
-        try:
-            checker.fold(waiting)
-        except Exception as error:
-            self._crash(promise, error)
+            except Exception as error:
+                self._crash(promise, error)
 
     def _crash(self, promise: str, error: Exception) -> None:
         self._checkers.pop(promise, None)
         self._seen.crashed[promise] = f"{type(error).__name__}: {error}"
 
 
-def scan(plan: Plan, known: Timeline, files: Iterable[Iterable[Row]], balancer: Iterable[BalancerRow]) -> Seen:
+def scan(plan: Plan, known: Timeline, files: Iterable[Iterable[RawRow]], balancer: Iterable[BalancerRow]) -> Seen:
     """Everything judging needs of the history; memory grows with sessions and their objects, not with operations."""
     reader = Scan(plan, known)
     for rows in files:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Tally
+from chaoscheck.model.history import OpFields
 from chaoscheck.model.ops import Lane, Op, Outcome
 
 REMEMBERED = 4096
@@ -28,7 +29,6 @@ WRONG_USER = "wrong user"
 _OK = Outcome.OK.value
 _CONFIRM = Lane.CONFIRM.value
 _FINAL = Lane.FINAL.value
-_FOLDED = slice(1, 19)
 BATCH = 1024
 """Operations of a stream that are folded at a time."""
 
@@ -166,7 +166,7 @@ class Fold:
         self._note(f"{op.action}/{op.outcome}", 1)
         return self._step(state, op)
 
-    def fold(self, ops: Iterable[Op]) -> None:
+    def fold(self, ops: Iterable[OpFields]) -> None:
         if isinstance(ops, list):
             self._fold(ops)
             return
@@ -174,18 +174,17 @@ class Fold:
         while batch := list(islice(rest, BATCH)):
             self._fold(batch)
 
-    def _fold(self, ops: list[Op]) -> None:
+    def _fold(self, ops: list[OpFields]) -> None:
         # The common operations, a user's acknowledged write and a read that agrees, are settled here with the object in
         # local names; `usual` is False while those don't hold it, and `floor` None then.
-        presence, sessions, closed, folded = not self.by_value, self._sessions, self._closed, _FOLDED
+        presence, sessions, closed = not self.by_value, self._sessions, self._closed
         session = obj = acker = ""
         floor = base = objects = None
         acked_ns = last_ns = other_ns = -1
         usual = False
         writes = slow = 0
-        for op in ops:
-            fields: Any = op[folded]
-            whose, _, action, what, _, _, value, lane, _, judged, _, sent, done, outcome, _, _, who, seen = fields
+        for fields in ops:
+            _, whose, _, action, what, _, _, value, lane, _, judged, _, sent, done, outcome, _, _, who, seen, _ = fields
             if not judged:
                 slow += 1
                 continue
@@ -220,7 +219,7 @@ class Fold:
             slow += 1
             if usual:
                 self._hold(session, (obj, floor, acker, acked_ns, last_ns, other_ns, base))
-            self.feed(op)
+            self.feed(Op._make(fields))
             objects, usual, floor, acker, acked_ns, last_ns, other_ns, base = self._resume(whose, what)
         if usual:
             self._hold(session, (obj, floor, acker, acked_ns, last_ns, other_ns, base))
