@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from chaoscheck.checkers.scan import Seen
-from chaoscheck.checkers.timeline import Strike, Timeline, slot_of
+from chaoscheck.checkers.timeline import Strike, Timeline
 from chaoscheck.model.clock import NS
 from chaoscheck.model.events import (
     ControlProbed,
-    FinalReadsEnded,
+    HistoryClosed,
     InstanceDied,
-    InstanceReady,
     Interrupted,
-    MatrixProbed,
     RunEnded,
     StoreDied,
     TrafficSeen,
@@ -59,20 +57,12 @@ def assumption_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
     yield from _environment(known)
     yield from _load(plan, known, seen)
     if known.span(Phase.CHAOS.value) is not None:
+        yield from _whole(known, seen)
         yield _kills(known)
         yield _the_dead_are_silent(known, seen)
+        yield from _names_agree(seen)
         yield _shams(plan, known)
         yield _clock(known, seen)
-
-
-def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
-    """What a PASS must have gone through."""
-    yield _matrix(plan, known)
-    yield _slots(plan, known)
-    yield _in_flight(known, seen)
-    yield from _actions(plan, seen)
-    yield _final_reads(known)
-    yield from _overlaps(seen)
 
 
 # Assumptions.
@@ -221,6 +211,27 @@ def _kills(known: Timeline) -> Gate:
     return gate("kills land", PASS, expected, f"{len(real)} of {len(real)}", n=len(real))
 
 
+def _names_agree(seen: Seen) -> Iterator[Gate]:
+    if seen.misnamed:
+        expected = "the header and the balancer's log name the same instance"
+        yield gate("answers name who gave them", INVALID, expected, f"{seen.misnamed} answers don't", n=seen.operations)
+
+
+def _whole(known: Timeline, seen: Seen) -> Iterator[Gate]:
+    """What the workers said they wrote is what there is to judge."""
+    closed = list(known.of(HistoryClosed))
+    if not closed:
+        return
+    wrote = sum(event.operations for event in closed)
+    yield gate(
+        "the history is whole",
+        PASS if wrote == seen.operations else INVALID,
+        f"{wrote} operations, as their writers counted",
+        f"{seen.operations} operations",
+        n=seen.operations,
+    )
+
+
 def _the_dead_are_silent(known: Timeline, seen: Seen) -> Gate:
     """A receipt may lie, or a name may stand for two processes; an answer after the death gives both away."""
     expected = "no request sent after a death is answered by the dead"
@@ -266,115 +277,3 @@ def _clock(known: Timeline, seen: Seen) -> Gate:
         actual,
         n=seen.operations,
     )
-
-
-# Coverage.
-
-
-def _matrix(plan: Plan, known: Timeline) -> Gate:
-    """Pairs by slot; one that couldn't be told is as good as none, unless the login's own failure is what hid it."""
-    expected = {
-        (promise, writer, reader)
-        for promise in plan.promises
-        for writer in range(1, plan.instances + 1)
-        for reader in range(1, plan.instances + 1)
-    }
-    cells = list(known.of(MatrixProbed))
-    unheld = {(cell.writer, cell.reader) for cell in cells if cell.promise == plan.login and cell.holds is False}
-    told = {
-        (cell.promise, slot_of(cell.writer), slot_of(cell.reader))
-        for cell in cells
-        if cell.holds is not None or (cell.writer, cell.reader) in unheld
-    }
-    slots = {slot for _, writer, reader in told for slot in (writer, reader)}
-    if 0 in slots:
-        expected = {(promise, writer - 1, reader - 1) for promise, writer, reader in expected}
-    missing = sorted(expected - told)
-    detail = (
-        "" if not missing else f"first missing: {missing[0][0]}, written on {missing[0][1]}, read on {missing[0][2]}"
-    )
-    return gate(
-        "matrix complete",
-        INCONCLUSIVE if missing else PASS,
-        f"{len(expected)} pairs told",
-        f"{len(expected) - len(missing)} told",
-        n=len(told),
-        detail=detail,
-        group="coverage",
-    )
-
-
-def _slots(plan: Plan, known: Timeline) -> Gate:
-    dead = {slot_of(death.incarnation) for death in known.deaths if death.strike >= 0}
-    ready = [(slot_of(event.instance), event.t_ns) for event in known.of(InstanceReady) if event.joined]
-    back = {
-        slot
-        for slot in dead
-        if any(
-            slot_of(death.incarnation) == slot and any(where == slot and t_ns > death.death_ns for where, t_ns in ready)
-            for death in known.deaths
-        )
-    }
-    back |= {strike.began.slot for strike in known.kills if strike.restored is not None}
-    both = len(dead & back)
-    return gate(
-        "every instance died and came back",
-        PASS if both >= plan.instances else INCONCLUSIVE,
-        f"{plan.instances} slots",
-        f"{len(dead)} died, {both} served again",
-        n=len(known.kills),
-        group="coverage",
-    )
-
-
-def _in_flight(known: Timeline, seen: Seen) -> Gate:
-    kills = sum(1 for count in seen.in_flight.values() if count.total)
-    requests = sum(count.total for count in seen.in_flight.values())
-    return gate(
-        "requests were in flight at a kill",
-        PASS if kills else INCONCLUSIVE,
-        "at one kill at least",
-        f"{requests} requests at {kills} of {len(known.kills)} kills",
-        n=len(known.kills),
-        group="coverage",
-    )
-
-
-def _actions(plan: Plan, seen: Seen) -> Iterator[Gate]:
-    missing = []
-    for name, promise in plan.promises.items():
-        outcomes = seen.tallies[name].outcomes if name in seen.tallies else {}
-        # A logout need not be part of a run: only a session kind's plan makes users leave through it.
-        needed = ["do", "see"] + (["undo"] if promise.undo is not None and name == plan.login else [])
-        missing += [f"{name}.{action}" for action in needed if not outcomes.get(f"{action}/ok")]
-    yield gate(
-        "each action succeeded",
-        INCONCLUSIVE if missing else PASS,
-        "do and see of every promise, once at least",
-        f"never ok: {', '.join(missing)}" if missing else "all did",
-        group="coverage",
-    )
-
-
-def _final_reads(known: Timeline) -> Gate:
-    ends = list(known.of(FinalReadsEnded))
-    due = sum(sum(end.due.values()) for end in ends)
-    done = sum(sum(end.done.values()) for end in ends)
-    verdict = PASS if ends and due and done >= due else INCONCLUSIVE
-    actual = f"{done} of {due}" if ends else "none were made"
-    return gate(
-        "final reads done", verdict, "every object read through every instance", actual, n=due, group="coverage"
-    )
-
-
-def _overlaps(seen: Seen) -> Iterable[Gate]:
-    lines = [line for _, tally in sorted(seen.tallies.items()) for line in sorted(tally.inconclusive)]
-    if lines:
-        yield gate(
-            "every session can be judged",
-            INCONCLUSIVE,
-            "one operation at a time on an object",
-            f"{len(lines)} can't: {lines[0]}",
-            n=len(lines),
-            group="coverage",
-        )

@@ -100,7 +100,9 @@ class TrafficFold:
         self._strike(op, intended, bad)
 
     def _phase(self, op: Op, intended: int, bad: bool) -> None:
-        number = bisect_right(self._began, intended) - 1
+        # What ended badly belongs to the phase in which it did: the first kill may cut what the baseline began.
+        when = max(op.done_ns, intended) if bad else intended
+        number = bisect_right(self._began, when) - 1
         name = self._known.spans[number].phase if number >= 0 else ""
         count = self.phases.setdefault(name, PhaseCount())
         count.total += 1

@@ -14,8 +14,11 @@ from chaoscheck.model.verdict import Cause
 
 NEAR_NS = 5 * NS
 """A death this long before a read counts as near it."""
-LAST_MOMENTS_NS = 2 * NS
+LAST_MOMENTS_NS = NS // 2
 """Losses further back than this aren't called acknowledged before persisted."""
+
+SURVIVORS = 5
+"""Older writes of the same victim that must be there before a loss is called acknowledged before persisted."""
 
 ALIKE = 0.2
 """Losses under living instances, as a share of those under dead ones, from which on deaths explain neither."""
@@ -55,7 +58,10 @@ class Evidence:
             if anomaly.acked_ns >= 0 and anomaly.healed_ns < 0:
                 earliest[anomaly.acker] = min(anomaly.acked_ns, earliest.get(anomaly.acker, anomaly.acked_ns))
         several = any(
-            cell.writer == cell.reader and cell.promise == promise and 0 < cell.missed < cell.told
+            cell.writer == cell.reader
+            and cell.promise == promise
+            and 0 < cell.missed < cell.told
+            and (cell.healed or cell.writer_has)
             for cell in known.of(MatrixProbed)
         )
         nowhere = [one for one in tally.anomalies if one.confirmed and one.guarantee and not _split(one, by_value)]
@@ -161,7 +167,9 @@ def _lost_with(anomaly: Anomaly, death: Death, evidence: Evidence) -> Explained:
     kept = evidence.tally.kept_after.get(anomaly.acker, [])
     earlier = sum(1 for acked_ns in kept if acked_ns < lost_ns)
     # A late persister keeps what is old and loses what is new; survivors in between speak against it.
-    late = earlier > 0 and 10 * (len(kept) - earlier) <= len(kept) and death.death_ns - lost_ns <= LAST_MOMENTS_NS
+    late = (
+        earlier >= SURVIVORS and 10 * (len(kept) - earlier) <= len(kept) and death.death_ns - lost_ns <= LAST_MOMENTS_NS
+    )
     cause = Cause.ACK_BEFORE_PERSIST if late else Cause.LOST_WITH_INSTANCE
     return Explained(anomaly=anomaly, cause=cause, death=death, before_ns=before)
 
@@ -175,7 +183,7 @@ def _near(anomaly: Anomaly, evidence: Evidence) -> Explained:
         for death in evidence.known.deaths
         if since <= death.death_ns + death.error_ns and death.death_ns - death.error_ns <= read.done_ns
     ]
-    if near and not evidence.without_faults and not evidence.without_deaths:
+    if near and not evidence.without_faults:
         return Explained(anomaly=anomaly, cause=Cause.COLLATERAL, death=near[-1])
     cause = Cause.WORKER_PROCESS if evidence.several_processes and anomaly.guarantee else Cause.BACKGROUND
     return Explained(anomaly=anomaly, cause=cause, death=None)
@@ -196,6 +204,8 @@ _FIXES = {
     Cause.COLLATERAL: "one instance's death must not touch what others hold: look for replication or stickiness "
     "between instances that the death disturbs, and {store}",
     Cause.STORE: "the store itself went away: run again with a store that stays up",
+    Cause.UNSETTLED: "what one instance acknowledged reaches the others late: acknowledge only when every instance would "
+    "show it, or {store}",
     Cause.BACKGROUND: "no fault was near it: look for caches in front of the store, expiry that is too short and races "
     "between requests of one session; and {store}",
 }

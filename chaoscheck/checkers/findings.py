@@ -56,7 +56,8 @@ class Judged:
 def judge_anomalies(plan: Plan, known: Timeline, seen: Seen) -> dict[str, Judged]:
     """Every promise that has a tally."""
     login = seen.tallies.get(plan.login) if plan.login else None
-    lost_logins = _lost_logins(login.anomalies if login else ())
+    promised = plan.login is not None and bool(plan.promises[plan.login].survives)
+    lost_logins = _lost_logins(login.anomalies if login and promised else ())
     judged = {}
     for name in seen.tallies:
         anomalies = [
@@ -122,6 +123,8 @@ def _lost_logins(anomalies: Iterable[Anomaly]) -> dict[str, list[tuple[int, int]
 
 def _refused(one: Anomaly, promise: Promise, lost: dict[str, list[tuple[int, int]]]) -> bool:
     """Refused while the session's own login was lost, or gone with the session that held it: the login's finding."""
+    if one.critical:
+        return False
     spans = lost.get(one.session, ())
     held_by_session = (promise.of or KINDS.get(promise.kind)().default_of) == "session"
     if held_by_session and any(one.acked_ns <= until and since <= one.read.sent_ns for since, until in spans):
@@ -214,8 +217,10 @@ def matrix_findings(
 
 def matrix_cause(cell: MatrixProbed) -> Cause:
     """Some reads on the very instance miss it: its processes share nothing. Nobody has it any more: it is gone."""
+    if cell.healed and cell.missed == cell.told and cell.writer != cell.reader:
+        return Cause.UNSETTLED
     if cell.writer == cell.reader:
-        return Cause.WORKER_PROCESS if cell.missed < cell.told or cell.healed or cell.writer_has else Cause.BACKGROUND
+        return Cause.WORKER_PROCESS if cell.healed or cell.writer_has or not cell.told else Cause.BACKGROUND
     return Cause.ONE_INSTANCE if cell.writer_has or not cell.told else Cause.BACKGROUND
 
 
@@ -232,7 +237,7 @@ def _matrix_finding(
     return Finding(
         promise=promise,
         kind=kind,
-        anomaly="LOST",
+        anomaly="FLICKER" if cause is Cause.UNSETTLED else "LOST",
         verdict=Verdict.FAIL,
         critical=False,
         cause=cause,
@@ -372,7 +377,8 @@ def _wording(plan: Plan, known: Timeline, judged: Judged) -> str:
     hurt = sum(1 for since, until in windows if any(since <= time < until for time in times))
     hits = sum(1 for strike in kills if strike.index in blamed)
     p = fisher(hits, len(kills) - hits, hurt, len(windows) - hurt)
-    return "because of" if hits and p < 1 - plan.evidence.confidence else "after"
+    # Three of three kills against none of three other windows is exactly 5 %.
+    return "because of" if hits and p <= 1 - plan.evidence.confidence + 1e-9 else "after"
 
 
 def _stretches(known: Timeline) -> list[tuple[int, int]]:

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from chaoscheck.checkers import evidence
-from chaoscheck.checkers.assumptions import ENDED, assumption_gates, coverage_gates, gate
+from chaoscheck.checkers.assumptions import ENDED, assumption_gates, gate
 from chaoscheck.checkers.budget import TrafficFold, bad_seconds, budget_gates, phase_rows
 from chaoscheck.checkers.causes import Explained
 from chaoscheck.checkers.chains import Pair, Wanted, chain, collect, pair_chain
+from chaoscheck.checkers.coverage import coverage_gates
 from chaoscheck.checkers.findings import (
     MATRIX,
     Judged,
@@ -250,7 +251,9 @@ class _Judgement:
         if name in self.seen.crashed or self.damage:
             return Verdict.INVALID
         tally = self.seen.tallies.get(name)
-        if tally is None or tally.inconclusive or open_ or exposures < needed or not tally.outcomes.get("see/ok"):
+        if open_ and self.plan.promises[name].survives:
+            return Verdict.INCONCLUSIVE
+        if tally is None or tally.inconclusive or exposures < needed or not tally.outcomes.get("see/ok"):
             return Verdict.INCONCLUSIVE
         return Verdict.PASS
 

@@ -26,6 +26,23 @@ class Unrecognised:
 
 
 @dataclass(slots=True)
+class Share:
+    """Users' attempts of one action, and those that the service refused."""
+
+    total: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Refusals:
+    """The same before kills began and after; what the first refusal after said."""
+
+    before: Share = field(default_factory=Share)
+    after: Share = field(default_factory=Share)
+    excerpt: str = ""
+
+
+@dataclass(slots=True)
 class InFlight:
     """Requests that were on the victim when it died."""
 
@@ -43,6 +60,14 @@ class Seen:
     users: dict[str, str] = field(default_factory=dict)
     in_flight: dict[int, InFlight] = field(default_factory=dict)
     unrecognised: dict[str, Unrecognised] = field(default_factory=dict)
+    unrecognised_late: dict[str, Unrecognised] = field(default_factory=dict)
+    refusals: dict[tuple[str, str], Refusals] = field(default_factory=dict)
+    burst_acks: dict[str, int] = field(default_factory=dict)
+    """Victim -> writes of a burst that it acknowledged."""
+    final_answers: dict[str, int] = field(default_factory=dict)
+    """Promise -> reads that were answered in the phase of the final reads."""
+    misnamed: int = 0
+    """Answers whose header names another instance than the balancer's log."""
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
     operations: int = 0
     backwards: int = 0
@@ -55,19 +80,21 @@ class Seen:
 class Scan:
     """Feeds rows in their order; `end` gives what they came to."""
 
-    def __init__(self, plan: Plan, known: Timeline) -> None:
+    def __init__(self, plan: Plan, known: Timeline, balancer: Iterable[BalancerRow]) -> None:
         self._plan = plan
+        self._logged = {row.rid: row.incarnation for row in balancer if row.incarnation}
         self._known = known
         self._seen = Seen(traffic=TrafficFold(known))
         self._checkers: dict[str, PromiseChecker] = {}
         self._waiting: dict[str, list[OpFields]] = {name: [] for name in plan.promises}
         self._over: list[str] = []
         self._parted: set[str] = set()
-        self._nameless: dict[str, Op] = {}
         self._kills = [(strike.index, strike.struck) for strike in known.kills if strike.struck is not None]
         self._dead_ns = {death.incarnation: death.death_ns + death.error_ns for death in known.deaths}
         base = known.span(Phase.BASELINE.value)
         self._baseline = (base.began_ns, base.ended_ns) if base is not None else (0, -1)
+        last = known.span(Phase.FINAL.value)
+        self._final_ns = last.began_ns if last is not None else 1 << 62
         self._make_checkers()
 
     def rows(self, rows: Iterable[RawRow]) -> None:
@@ -80,12 +107,8 @@ class Scan:
             else:
                 self._op(Op._make(row), row)
 
-    def end(self, balancer: Iterable[BalancerRow]) -> Seen:
-        """Join the balancer's word for attempts that got no answer, and let everything conclude."""
-        for word in balancer:
-            op = self._nameless.pop(word.rid, None)
-            if op is not None and word.incarnation:
-                self._on_victim(op, word.incarnation)
+    def end(self) -> Seen:
+        """Let everything conclude."""
         self._flush_all()
         for promise, checker in list(self._checkers.items()):
             try:
@@ -116,8 +139,7 @@ class Scan:
         seen.traffic.add(op)
         if not op.judged:
             return
-        if op.lane == Lane.USER.value and op.action == "see":
-            self._recognise(op)
+        self._coverage(op)
         if op.lane in JUDGED_LANES and op.promise in self._checkers and not self._after_logout(op):
             waiting = self._waiting[op.promise]
             waiting.append(fields)
@@ -134,25 +156,46 @@ class Scan:
             return False
         return op.outcome == Outcome.GONE and op.session in self._parted
 
+    def _coverage(self, op: Op) -> None:
+        """What the coverage gates ask of a judged operation."""
+        seen = self._seen
+        if op.lane == Lane.BURST.value:
+            if op.action == "do" and op.outcome == Outcome.OK and op.via == op.incarnation:
+                seen.burst_acks[op.via] = seen.burst_acks.get(op.via, 0) + 1
+        elif op.lane == Lane.FINAL.value or (op.lane == Lane.USER.value and op.action == "see"):
+            self._recognise(op)
+        elif op.lane == Lane.USER.value:
+            self._refusal(op)
+
     def _recognise(self, op: Op) -> None:
-        if self._baseline[0] <= op.sent_ns < self._baseline[1]:
-            count = self._seen.unrecognised.setdefault(op.promise, Unrecognised())
-            count.reads += 1
-            if op.outcome == Outcome.UNRECOGNISED:
-                count.unknown += 1
-                count.excerpt = count.excerpt or op.excerpt
+        seen = self._seen
+        if op.lane == Lane.FINAL.value and op.sent_ns >= self._final_ns and op.outcome in (Outcome.OK, Outcome.GONE):
+            seen.final_answers[op.promise] = seen.final_answers.get(op.promise, 0) + 1
+        early = self._baseline[0] <= op.sent_ns < self._baseline[1]
+        counts = seen.unrecognised if early else seen.unrecognised_late
+        count = counts.setdefault(op.promise, Unrecognised())
+        count.reads += 1
+        if op.outcome == Outcome.UNRECOGNISED:
+            count.unknown += 1
+            count.excerpt = count.excerpt or op.excerpt
+
+    def _refusal(self, op: Op) -> None:
+        count = self._seen.refusals.setdefault((op.promise, op.action), Refusals())
+        early = op.sent_ns < self._baseline[1]
+        share = count.before if early else count.after
+        share.total += 1
+        if op.outcome == Outcome.FAIL and op.status:
+            share.refused += 1
+            count.excerpt = count.excerpt or ("" if early else op.excerpt)
 
     def _in_flight(self, op: Op) -> None:
-        if not self._kills:
-            return
-        who = op.incarnation or (op.via if op.via != "lb" else "")
-        if who:
+        """Join the balancer's word: it tells who had an attempt that got no answer, and may gainsay the header."""
+        logged = self._logged.get(op.rid, "") if op.via == "lb" else op.via
+        if op.incarnation and logged and logged != op.incarnation:
+            self._seen.misnamed += 1
+        who = op.incarnation or logged
+        if who and self._kills:
             self._on_victim(op, who)
-        elif any(
-            op.sent_ns <= struck.death_ns + struck.error_ns and (op.done_ns < 0 or op.done_ns >= struck.signal_ns)
-            for _, struck in self._kills
-        ):
-            self._nameless[op.rid] = op
 
     def _on_victim(self, op: Op, who: str) -> None:
         """On the victim, begun before the death and not ended before the signal (it may answer up to its death)."""
@@ -186,7 +229,7 @@ class Scan:
 
 def scan(plan: Plan, known: Timeline, files: Iterable[Iterable[RawRow]], balancer: Iterable[BalancerRow]) -> Seen:
     """Everything judging needs of the history; memory grows with sessions and their objects, not with operations."""
-    reader = Scan(plan, known)
+    reader = Scan(plan, known, balancer)
     for rows in files:
         reader.rows(rows)
-    return reader.end(balancer)
+    return reader.end()

@@ -121,6 +121,14 @@ def slot_of(incarnation: str) -> int:
         return -1
 
 
+def life_of(incarnation: str) -> int:
+    """Which life of its slot an incarnation's name says, -1 where it isn't one."""
+    try:
+        return Incarnation.parse(incarnation).life
+    except ValueError:
+        return -1
+
+
 def _spans(events: Sequence[Event], last_ns: int) -> tuple[Span, ...]:
     begun = [event for event in events if isinstance(event, PhaseBegan)]
     ends = [event.t_ns for event in begun[1:]] + [last_ns]

@@ -65,7 +65,7 @@ class Shop:
             return self.login(asked)
         if route == "GET /reviews":
             return Said(200, [text for text in (asked.query.get("q"),) if text in self.reviews()])
-        sid = asked.cookie.removeprefix("sid=")
+        sid = next((part[4:] for part in asked.cookie.split("; ") if part.startswith("sid=")), "")
         session = self.sessions().get(sid)
         return Said(401, {"error": "log in"}) if session is None else self.logged_in(route, sid, session, asked)
 
@@ -198,6 +198,22 @@ class ForgetfulStore(Shop):
         return super().logged_in(route, sid, session, asked)
 
 
+class ErrorPageShop(Shop):
+    """Sessions die with their instance, and those who come with one get an error page with status 200."""
+
+    def save_session(self, sid: str, session: Data) -> None:
+        super().save_session(sid, {**session, "home": session.get("home", self.name)})
+
+    def logged_in(self, route: str, sid: str, session: Data, asked: Asked) -> Said:
+        life = self.shared.setdefault("lives", {})
+        slot = self.name.partition(".")[0]
+        life[slot] = self.name
+        home = session.get("home", self.name)
+        if life.get(home.partition(".")[0], home) != home:
+            return Said(200, {"error": "something went wrong"})
+        return super().logged_in(route, sid, session, asked)
+
+
 AppMaker = Callable[[str, Data, Data, World], Shop]
 APPS: Registry[AppMaker] = Registry("simulated service")
 for _name, _app in {
@@ -211,6 +227,7 @@ for _name, _app in {
     "guests-too": GuestsToo,
     "echoing-search": EchoingSearch,
     "unready": Unready,
+    "error-page": ErrorPageShop,
     "forgetful-store": ForgetfulStore,
 }.items():
     APPS.add(_name)(_app)

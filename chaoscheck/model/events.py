@@ -208,6 +208,14 @@ class WorkerLost(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryClosed(Event):
+    """A writer closed its history file, with so many operations in it."""
+
+    writer: str
+    operations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FinalReadsEnded(Event):
     """`due` objects had to be read through every instance, `done` were."""
 

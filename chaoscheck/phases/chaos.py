@@ -37,7 +37,7 @@ def chaos(stage: Stage, sizing: Sizing) -> None:
             if stage.clock.now_ns() >= limit_ns:
                 return
             one_strike(stage, strike)
-        if stage.confirmed:
+        if any(stage.plan.promises[promise].survives for promise in stage.confirmed):
             return
 
 

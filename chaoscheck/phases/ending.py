@@ -16,6 +16,7 @@ from chaoscheck.model import events
 from chaoscheck.model.ops import Phase
 from chaoscheck.phases.stage import Stage
 from chaoscheck.store import RunFolder
+from chaoscheck.traffic.base import Over
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, what a CI system sends when a job is cancelled, and what a closed terminal does."""
@@ -116,6 +117,7 @@ def _take_down(stage: Stage, folder: RunFolder, *, keep: bool) -> None:
     parts: list[Callable[[], object]] = [
         lambda: stage.enter(Phase.CLEAN),
         stage.traffic.stop,
+        lambda: _close_histories(stage),
         lambda: folder.save_balancer(stage.balancer.log()),
     ]
     if keep:
@@ -132,6 +134,13 @@ def _take_down(stage: Stage, folder: RunFolder, *, keep: bool) -> None:
                 said.add(str(error))
                 with suppress(Exception):
                     stage.emit(events.Warned, text=f"clean-up: {error}")
+
+
+def _close_histories(stage: Stage) -> None:
+    """Record what each worker says it wrote, so that a history with less in it is never judged as whole."""
+    for message in stage.traffic.heard():
+        if isinstance(message, Over):
+            stage.emit(events.HistoryClosed, writer=message.worker, operations=message.operations)
 
 
 def _say_kept(stage: Stage) -> None:

@@ -9,6 +9,7 @@ from itertools import count
 
 from chaoscheck.engines.base import Instance
 from chaoscheck.errors import PlanError
+from chaoscheck.model import events
 from chaoscheck.model.history import SessionBorn
 from chaoscheck.model.ops import Lane, Op
 from chaoscheck.model.places import Address
@@ -160,7 +161,9 @@ class Prober:
         return seen
 
     def close(self) -> None:
+        """Write everything down, and say how much it was."""
         self._book.close()
+        self._stage.emit(events.HistoryClosed, writer="controller", operations=self._book.operations)
 
     def _show(self, exchange: Exchange) -> None:
         self._seen.append(exchange)

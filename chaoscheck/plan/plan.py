@@ -189,8 +189,8 @@ class Budget(Section):
 class Evidence(Section):
     """What a PASS must show: with `confidence`, at most `max_loss` of exposed objects are lost."""
 
-    confidence: Annotated[Share, Field(gt=0, lt=1)] = 0.95
-    max_loss: Annotated[Share, Field(gt=0, lt=1)] = 0.01
+    confidence: Annotated[Share, Field(ge=0.5, lt=1)] = 0.95
+    max_loss: Annotated[Share, Field(gt=0, le=0.5)] = 0.01
 
 
 class Accounts(Section):

@@ -167,9 +167,10 @@ class FinalDone(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Over(Message):
-    """Everything is on disk."""
+    """Everything is on disk: so many operations."""
 
     worker: str
+    operations: int = 0
 
 
 MESSAGES: dict[str, type[Message]] = {kind.__name__: kind for kind in Message.__subclasses__()}

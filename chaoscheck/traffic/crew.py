@@ -182,7 +182,7 @@ class Crew:
         for session in list(self.sessions.values()):
             self.close_session(session, "stopped")
         self._book.close()
-        self.send(Over(worker=self.worker))
+        self.send(Over(worker=self.worker, operations=self._book.operations))
 
     def _enter(self, phase: str) -> None:
         if not self.phase:

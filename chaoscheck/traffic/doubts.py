@@ -128,7 +128,8 @@ def _read_through(
         if doubt is not None:
             stage.doubted(session, doubt, client)
         if done.op.outcome != Outcome.DROPPED:
-            count(promise, True)
+            # An answer that the plan doesn't know shows nothing of the object.
+            count(promise, done.op.outcome != Outcome.UNRECOGNISED)
             return done.op.outcome
         if attempt < READ_TRIES - 1:
             wait_s(stage.clock, READ_PAUSE_S)

@@ -15,6 +15,9 @@ from chaoscheck.steps.calls import Journal
 class Book(Journal, Protocol):
     """A journal that knows of sessions too."""
 
+    operations: int
+    """Attempts written so far."""
+
     def born(self, born: SessionBorn) -> None: ...
 
     def ended(self, ended: SessionEnded) -> None: ...
@@ -35,10 +38,12 @@ class Spool:
     def __init__(self, folder: Path, run: str, worker: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(folder / f"{worker}.ndjson", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self.operations = 0
         self._waiting: list[str] = [header(run, worker)]
         self.flush()
 
     def invoke(self, op: Op) -> None:
+        self.operations += 1
         waiting = self._waiting
         if waiting:
             waiting.append(invoke_line(op))

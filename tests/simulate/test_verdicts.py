@@ -7,7 +7,9 @@ import pytest
 from chaoscheck.engines.base import Instance, KillReceipt
 from chaoscheck.engines.fake import FakeFleet
 from chaoscheck.model.verdict import Result, Verdict
+from chaoscheck.run import conclude
 from chaoscheck.store import encode_result
+from chaoscheck.traffic.volley import Aim
 from tests.simulate.conftest import Simulate
 
 
@@ -26,6 +28,12 @@ def test_stateless_service_passes(simulate: Simulate, seed: int) -> None:
     assert result.verdict is Verdict.PASS, result.reason
     assert not result.findings
     assert all(promise.exposures >= promise.needed for promise in result.promises)
+
+
+def test_stateless_service_passes_behind_sticky_routing(simulate: Simulate) -> None:
+    """Stickiness alone is no defect."""
+    result, _ = simulate("stateless", **{"balancer.mode": "sticky"})
+    assert result.verdict is Verdict.PASS, result.reason
 
 
 @pytest.mark.parametrize(
@@ -175,8 +183,6 @@ def test_too_little_time_is_inconclusive_and_says_what_is_missing(simulate: Simu
 
 def test_judging_again_gives_the_same_bytes(simulate: Simulate) -> None:
     """The result is a pure function of the folder."""
-    from chaoscheck.run import conclude
-
     result, folder = simulate("memory")
     before = folder.result_file.read_bytes()
     again = conclude(folder)
@@ -189,3 +195,43 @@ def test_same_seed_strikes_the_same(simulate: Simulate) -> None:
     kills = [[(kill.slot, kill.mode) for kill in simulate("stateless", seed=5)[0].kills] for _ in range(2)]
     assert kills[0] == kills[1]
     assert kills[0]
+
+
+def test_nothing_that_must_survive_is_never_a_pass(simulate: Simulate) -> None:
+    """A plan whose every promise may be lost has nothing to say of kills."""
+    survives = {f"promises.{name}.survives": [] for name in ("login", "profile", "reviews")}
+    result, _ = simulate("memory", **survives)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "something is judged" in gates(result, Verdict.INCONCLUSIVE)
+
+
+def test_tolerated_login_does_not_hide_what_other_promises_lose(simulate: Simulate) -> None:
+    """Losing the login is declared fine; losing reviews is not."""
+    result, _ = simulate("memory", **{"promises.login.survives": []})
+    assert result.verdict is Verdict.FAIL
+    assert {finding.promise for finding in result.findings if finding.verdict is Verdict.FAIL} >= {"reviews"}
+
+
+def test_error_page_with_status_200_is_not_a_pass(simulate: Simulate) -> None:
+    """An answer that the plan doesn't know, where a loss should be seen, is evidence of nothing."""
+    result, _ = simulate("error-page")
+    assert result.verdict is not Verdict.PASS
+    assert "understood" in gates(result, Verdict.INCONCLUSIVE)
+
+
+def test_history_with_a_part_cut_off_never_passes(simulate: Simulate) -> None:
+    """What is missing could have been the loss."""
+    result, folder = simulate("stateless")
+    assert result.verdict is Verdict.PASS
+    path = folder.history / "w0.ndjson"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: len(lines) * 7 // 10]))
+    assert conclude(folder).verdict is Verdict.INVALID
+
+
+def test_run_without_bursts_never_passes(simulate: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is acknowledged in the last milliseconds would go unseen."""
+    monkeypatch.setattr(Aim, "begin", lambda self: None)
+    result, _ = simulate("stateless")
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert "burst" in gates(result, Verdict.INCONCLUSIVE)

@@ -1,0 +1,222 @@
+"""What a PASS must have gone through: counted from what users and victims answered, not from what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from chaoscheck.checkers.assumptions import INCONCLUSIVE, PASS, UNRECOGNISED, gate
+from chaoscheck.checkers.evidence import fisher
+from chaoscheck.checkers.scan import Seen
+from chaoscheck.checkers.timeline import Timeline, life_of, slot_of
+from chaoscheck.model.events import FinalReadsEnded, MatrixProbed
+from chaoscheck.model.verdict import Gate
+from chaoscheck.plan.plan import Plan
+
+
+def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
+    """Every one is INCONCLUSIVE where it isn't met."""
+    yield _something(plan)
+    yield _matrix(plan, known)
+    yield from _strikes(plan, known)
+    yield _slots(plan, known, seen)
+    yield _bursts(plan, known, seen)
+    yield _in_flight(known, seen)
+    yield from _actions(plan, seen)
+    yield from _understood(seen)
+    yield from _accepted(plan, seen)
+    yield from _final_reads(plan, known, seen)
+    yield from _overlaps(seen)
+
+
+def _matrix(plan: Plan, known: Timeline) -> Gate:
+    """Pairs by slot; one that couldn't be told is as good as none, unless the login's own failure is what hid it."""
+    expected = {
+        (promise, writer, reader)
+        for promise in plan.promises
+        for writer in range(1, plan.instances + 1)
+        for reader in range(1, plan.instances + 1)
+    }
+    cells = list(known.of(MatrixProbed))
+    login = plan.login if plan.login and "another-instance" in plan.promises[plan.login].survives else None
+    unheld = {(cell.writer, cell.reader) for cell in cells if cell.promise == login and cell.holds is False}
+    told = {
+        (cell.promise, slot_of(cell.writer), slot_of(cell.reader))
+        for cell in cells
+        if cell.holds is not None or (cell.writer, cell.reader) in unheld
+    }
+    slots = {slot for _, writer, reader in told for slot in (writer, reader)}
+    if 0 in slots:
+        expected = {(promise, writer - 1, reader - 1) for promise, writer, reader in expected}
+    missing = sorted(expected - told)
+    detail = (
+        "" if not missing else f"first missing: {missing[0][0]}, written on {missing[0][1]}, read on {missing[0][2]}"
+    )
+    return gate(
+        "matrix complete",
+        INCONCLUSIVE if missing else PASS,
+        f"{len(expected)} pairs told",
+        f"{len(expected) - len(missing)} told",
+        n=len(told),
+        detail=detail,
+        group="coverage",
+    )
+
+
+def _slots(plan: Plan, known: Timeline, seen: Seen) -> Gate:
+    """A slot is back when a later incarnation of it answered a user: its being ready is only the controller's word."""
+    dead = {slot_of(death.incarnation) for death in known.deaths if death.strike >= 0}
+    lives: dict[int, int] = {}
+    for name in seen.traffic.answered_by:
+        lives[slot_of(name)] = max(lives.get(slot_of(name), 0), life_of(name))
+    first = {
+        slot: min(life_of(death.incarnation) for death in known.deaths if slot_of(death.incarnation) == slot)
+        for slot in dead
+    }
+    both = sum(lives.get(slot, 0) > first[slot] for slot in dead)
+    return gate(
+        "every instance died and came back",
+        PASS if both >= plan.instances else INCONCLUSIVE,
+        f"{plan.instances} slots",
+        f"{len(dead)} died, {both} answered users again",
+        n=len(known.kills),
+        group="coverage",
+    )
+
+
+def _something(plan: Plan) -> Gate:
+    judged = [name for name, promise in plan.promises.items() if "kill" in promise.survives]
+    return gate(
+        "something is judged",
+        PASS if judged else INCONCLUSIVE,
+        "a promise that must survive a kill",
+        ", ".join(judged) or "every promise declares that it doesn't",
+        n=len(judged),
+        group="coverage",
+    )
+
+
+def _strikes(plan: Plan, known: Timeline) -> Iterator[Gate]:
+    """A run that `at_most` cut has not struck every slot as often as the plan says. A `duration` promises no number."""
+    if plan.chaos.duration is not None:
+        return
+    planned = plan.chaos.rounds * plan.instances
+    made = sum(strike.landed for strike in known.kills)
+    yield gate(
+        "planned kills made",
+        PASS if made >= planned else INCONCLUSIVE,
+        f"{plan.chaos.rounds} rounds over {plan.instances} slots: {planned} kills",
+        f"{made} landed",
+        n=made,
+        group="coverage",
+    )
+
+
+def _bursts(plan: Plan, known: Timeline, seen: Seen) -> Gate:
+    """Only writes acknowledged up to the death find what is acknowledged before it is persisted."""
+    held = {
+        strike.began.slot
+        for strike in known.kills
+        if strike.landed and strike.began.mode == "burst" and seen.burst_acks.get(strike.began.victim, 0) > 0
+    }
+    return gate(
+        "a burst was on every slot",
+        PASS if len(held) >= plan.instances else INCONCLUSIVE,
+        "writes acknowledged by a victim that a burst was held on, once a slot",
+        f"{len(held)} of {plan.instances} slots",
+        n=sum(seen.burst_acks.values()),
+        group="coverage",
+    )
+
+
+def _understood(seen: Seen) -> Iterator[Gate]:
+    """Answers that the plan doesn't know, once kills began: they may be what a loss looks like here."""
+    for promise, count in sorted(seen.unrecognised_late.items()):
+        if count.unknown > UNRECOGNISED * count.reads:
+            yield gate(
+                f"{promise}: answers are understood under kills",
+                INCONCLUSIVE,
+                "at most 1% unrecognised",
+                f"{count.unknown} of {count.reads} answers to {promise}.see are neither as expected nor absence: "
+                f"{count.excerpt}",
+                n=count.reads,
+                detail="say in the plan what this answer means (gone, refused or expect)",
+                group="coverage",
+            )
+
+
+def _accepted(plan: Plan, seen: Seen) -> Iterator[Gate]:
+    """Writes that were refused more often once kills began: nothing was acknowledged, but users did notice."""
+    for (promise, action), count in sorted(seen.refusals.items()):
+        before, after = count.before, count.after
+        if not after.refused or after.refused <= UNRECOGNISED * after.total:
+            continue
+        p = fisher(after.refused, after.total - after.refused, before.refused, before.total - before.refused)
+        if p < 1 - plan.evidence.confidence:
+            yield gate(
+                f"{promise}.{action} is accepted under kills",
+                INCONCLUSIVE,
+                f"as in the baseline ({before.refused} of {before.total} refused)",
+                f"{after.refused} of {after.total} refused: {count.excerpt}",
+                n=after.total,
+                group="coverage",
+            )
+
+
+def _in_flight(known: Timeline, seen: Seen) -> Gate:
+    kills = sum(1 for count in seen.in_flight.values() if count.total)
+    requests = sum(count.total for count in seen.in_flight.values())
+    return gate(
+        "requests were in flight at a kill",
+        PASS if kills else INCONCLUSIVE,
+        "at one kill at least",
+        f"{requests} requests at {kills} of {len(known.kills)} kills",
+        n=len(known.kills),
+        group="coverage",
+    )
+
+
+def _actions(plan: Plan, seen: Seen) -> Iterator[Gate]:
+    missing = []
+    for name, promise in plan.promises.items():
+        outcomes = seen.tallies[name].outcomes if name in seen.tallies else {}
+        # A logout need not be part of a run: only a session kind's plan makes users leave through it.
+        needed = ["do", "see"] + (["undo"] if promise.undo is not None and name == plan.login else [])
+        missing += [f"{name}.{action}" for action in needed if not outcomes.get(f"{action}/ok")]
+    yield gate(
+        "each action succeeded",
+        INCONCLUSIVE if missing else PASS,
+        "do and see of every promise, once at least",
+        f"never ok: {', '.join(missing)}" if missing else "all did",
+        group="coverage",
+    )
+
+
+def _final_reads(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
+    """The worker's counts, held against the answers that the history has from that phase."""
+    ends = list(known.of(FinalReadsEnded))
+    for promise in plan.promises:
+        due = sum(end.due.get(promise, 0) for end in ends)
+        done = sum(end.done.get(promise, 0) for end in ends)
+        answered = seen.final_answers.get(promise, 0)
+        whole = due and done >= due and answered > 0
+        yield gate(
+            f"{promise}: final reads done",
+            PASS if whole else INCONCLUSIVE,
+            "every object read through every instance",
+            f"{done} of {due}, {answered} answers after the strikes" if ends else "none were made",
+            n=due,
+            group="coverage",
+        )
+
+
+def _overlaps(seen: Seen) -> Iterable[Gate]:
+    lines = [line for _, tally in sorted(seen.tallies.items()) for line in sorted(tally.inconclusive)]
+    if lines:
+        yield gate(
+            "every session can be judged",
+            INCONCLUSIVE,
+            "one operation at a time on an object",
+            f"{len(lines)} can't: {lines[0]}",
+            n=len(lines),
+            group="coverage",
+        )
