@@ -122,9 +122,9 @@ def _control(promise: str, must: str, probes: list[ControlProbed]) -> Gate:
             name,
             INVALID,
             expected,
-            f"this check cannot fail: it held {held} of {tries} times: {bad.answer[:200]}",
+            f"this check cannot fail: it held {held} of {tries} times with nothing to see: {bad.answer[:200]}",
             n=tries,
-            detail=shown,
+            detail=f"let `see` expect something that only this user or this value gives\n{shown}",
         )
     if must == "hold" and not held:
         return gate(
@@ -235,7 +235,7 @@ def _whole(known: Timeline, seen: Seen) -> Iterator[Gate]:
 def _the_dead_are_silent(known: Timeline, seen: Seen) -> Gate:
     """A receipt may lie, or a name may stand for two processes; an answer after the death gives both away."""
     expected = "no request sent after a death is answered by the dead"
-    actual = f"{seen.ghosts} answers, the first from {seen.ghost}" if seen.ghosts else "none was"
+    actual = f"{seen.ghosts} answers, the first from {seen.ghost}" if seen.ghosts else "none is"
     return gate("the dead are silent", INVALID if seen.ghosts else PASS, expected, actual, n=len(known.deaths))
 
 

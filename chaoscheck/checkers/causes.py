@@ -86,7 +86,7 @@ def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
         return Explained(anomaly=anomaly, cause=Cause.STORE, death=None)
     if not anomaly.guarantee:
         return _near(anomaly, evidence)
-    if _split(anomaly, evidence.by_value):
+    if _split(anomaly, evidence.by_value) and _holders(anomaly, evidence.by_value)[0] <= {anomaly.acker}:
         cause = Cause.WORKER_PROCESS if evidence.several_processes else Cause.ONE_INSTANCE
         return Explained(anomaly=anomaly, cause=cause, death=None)
     if _holder_died_meanwhile(anomaly, evidence.known):
@@ -204,9 +204,9 @@ _FIXES = {
     Cause.COLLATERAL: "one instance's death must not touch what others hold: look for replication or stickiness "
     "between instances that the death disturbs, and {store}",
     Cause.STORE: "the store itself went away: run again with a store that stays up",
-    Cause.UNSETTLED: "what one instance acknowledged reaches the others late: acknowledge only when every instance would "
-    "show it, or {store}",
-    Cause.BACKGROUND: "no fault was near it: look for caches in front of the store, expiry that is too short and races "
+    Cause.UNSETTLED: "what one instance acknowledged reaches the others late: acknowledge only when every instance "
+    "would show it, or {store}",
+    Cause.BACKGROUND: "no one fault explains it: look for caches before the store, expiry that is too short, and races "
     "between requests of one session; and {store}",
 }
 _SIGNED = "; if it is a signed cookie or token, give all instances one signing key"

@@ -131,7 +131,8 @@ def _refused(one: Anomaly, promise: Promise, lost: dict[str, list[tuple[int, int
         return True
     if one.read.outcome != Outcome.GONE or promise.as_ == "guest" or promise.see[-1].as_ == "guest":
         return False
-    return any(since <= one.read.sent_ns <= until for since, until in spans)
+    # Whether its next login holds on every instance nobody knows, so that a refusal says nothing from there on.
+    return any(since <= one.read.sent_ns for since, _ in spans)
 
 
 # Findings.

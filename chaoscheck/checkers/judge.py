@@ -209,7 +209,7 @@ class _Judgement:
             )
         if judged is not None and judged.tolerated:
             parts.append(f"{len(judged.tolerated)} losses of a sort that it declares not to survive")
-        if one.kills_exposed:
+        if one.kills_exposed and one.exposures:
             parts.append(
                 f"at most {_percent(one.bound_kill)} of kills lose something ({one.kills_exposed} clean kills)"
                 if not one.violations
@@ -235,7 +235,7 @@ class _Judgement:
             violations=violations,
             kills_exposed=kills,
             bound_exposure=evidence.loss_bound(plan.evidence.confidence, exposures) if not violations else 1.0,
-            bound_kill=evidence.kill_bound(plan.evidence.confidence, kills) if not violations else 1.0,
+            bound_kill=evidence.kill_bound(plan.evidence.confidence, kills) if exposures and not violations else 1.0,
             confidence=plan.evidence.confidence,
             outcomes=outcomes,
             unrecognised=sum(count for key, count in outcomes.items() if key.endswith("/unrecognised")),
@@ -336,7 +336,7 @@ class _Judgement:
         one = next((gate for gate in bad if gate.group == "promises" and verdict is Verdict.INCONCLUSIVE), bad[0])
         if one.group == "promises":
             return f"{one.name}: not shown either way: {one.detail or one.actual}"
-        return f"{one.name}: {one.actual}"
+        return f"{one.name.removesuffix(': its check can fail').removesuffix(': its check can hold')}: {one.actual}"
 
     def _of(self, found: Finding) -> str:
         """How many were exposed, where that is the measure."""

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.events import Troubled
-from chaoscheck.model.verdict import ChainLink, Finding, Gate, KillRow, PromiseSummary, Result, Verdict
+from chaoscheck.model.verdict import Cause, ChainLink, Finding, Gate, KillRow, PromiseSummary, Result, Verdict
 from chaoscheck.reporting.chain import happened, is_request
 from chaoscheck.reporting.page import SYMBOL
 from chaoscheck.reporting.text import one_line
@@ -115,6 +115,8 @@ def _print_finding(console: Console, number: int, finding: Finding) -> None:
     blame = (
         f"{finding.wording} strike {finding.strike} of {finding.victim}"
         if finding.strike >= 0
+        else "tied to no one kill"
+        if finding.cause is Cause.BACKGROUND
         else "no kill is needed to see it"
     )
     for row in (title, _under(Text(one_line(finding.summary, 300))), _under(Text(f"{blame}, {clock(finding.at_ns)}"))):
@@ -155,8 +157,8 @@ def _evidence(promises: tuple[PromiseSummary, ...]) -> RenderableType | None:
             count(row.exposures),
             count(row.needed),
             count(row.violations),
-            f"<= {percent(row.bound_exposure)}",
-            f"<= {percent(row.bound_kill)}",
+            f"<= {percent(row.bound_exposure)}" if row.exposures and not row.violations else "-",
+            f"<= {percent(row.bound_kill)}" if row.exposures and not row.violations else "-",
         )
     return table
 

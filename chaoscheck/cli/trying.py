@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from chaoscheck.model.events import ControlProbed, Event, MatrixProbed
-from chaoscheck.model.ops import Lane
+from chaoscheck.model.ops import Lane, Outcome
 from chaoscheck.model.verdict import Result
 from chaoscheck.steps.mask import printable
 from chaoscheck.steps.perform import Exchange
@@ -44,9 +44,10 @@ def _answered(exchange: Exchange) -> str:
     op = exchange.op
     said = printable(exchange.text)[:BODY_CHARS]
     taken = ", ".join(f"${name}={value}" for name, value in exchange.taken.items())
-    seen = f", read {op.seen!r}" if op.seen else ""
+    seen = f", read {op.seen!r}" if op.seen and op.seen in exchange.text else ""
+    why = f" ({op.error})" if op.error and op.outcome != Outcome.OK else ""
     took = f", took {taken}" if taken else ""
-    return f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(seen)}{escape(took)}  {escape(said)}"
+    return f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(why + seen + took)}  {escape(said)}"
 
 
 def show_probes(console: Console, events: Sequence[Event]) -> None:

@@ -38,6 +38,9 @@ def chaos(stage: Stage, sizing: Sizing) -> None:
                 return
             one_strike(stage, strike)
         if any(stage.plan.promises[promise].survives for promise in stage.confirmed):
+            stage.emit(
+                events.Warned, text=f"stopped after round {number + 1}: a promise is broken, more kills add nothing"
+            )
             return
 
 

@@ -10,7 +10,8 @@ from chaoscheck.phases.sizing import size
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.promises.base import KINDS
 from chaoscheck.registry import Registry, nearest
-from chaoscheck.steps.prepared import check_names
+from chaoscheck.steps.prepared import check_names, prepare
+from chaoscheck.steps.render import Origin
 from chaoscheck.traffic.accounts import listed
 
 SURVIVABLE = ("another-instance", "kill")
@@ -36,6 +37,7 @@ def validate(loaded: LoadedPlan) -> None:
     extra = set(listed(plan.accounts, loaded.folder)[0]) if plan.accounts.csv else set()
     try:
         check_names(plan.promises, extra, plan.target.auth)
+        prepare(plan.promises, Origin(url="http://localhost"), plan.traffic.timeout, plan.target.auth)
     except PlanError as error:
         raise PlanError(error.message, hint=error.hint, place=error.place or loaded.place("promises")) from None
     _enough_accounts(loaded)

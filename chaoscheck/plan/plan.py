@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,7 +30,7 @@ AnyVolume = Annotated[Volume, BeforeValidator(_volume, json_schema_input_type=st
 class Ready(Section):
     """When something may get traffic: `get` answers as expected (2xx by default), a port accepts, a command ends 0."""
 
-    get: str | None = None
+    get: Annotated[str | None, Field(pattern="^/")] = None
     tcp: int | None = None
     command: tuple[str, ...] | None = None
     expect: Expectation | None = None
@@ -56,6 +57,13 @@ def _strings(raw: Any) -> Any:
 Env = Annotated[dict[str, str], BeforeValidator(_strings, json_schema_input_type=dict[str, str | int | float | bool])]
 
 
+def _words(raw: Any) -> Any:
+    return tuple(shlex.split(raw)) if isinstance(raw, str) else raw
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_words, json_schema_input_type=str | tuple[str, ...])]
+
+
 class Target(Section):
     """The service: an image, a folder to build, or (for the process engine) a command.
 
@@ -65,7 +73,7 @@ class Target(Section):
     image: str | None = None
     build: str | None = None
     dockerfile: str = "Dockerfile"
-    command: tuple[str, ...] | None = None
+    command: Words | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     ready: AnyReady = Ready(get="/")
     env: Env = {}

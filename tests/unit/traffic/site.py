@@ -126,6 +126,10 @@ class MemoryBook:
         self.ends: list[SessionEnded] = []
         self.closed = False
 
+    @property
+    def operations(self) -> int:
+        return len(self.invoked)
+
     def invoke(self, op: Op) -> None:
         self.invoked.append(op)
 
