@@ -67,7 +67,6 @@ def one_strike(stage: Stage, strike: Strike) -> None:
     _record_death(stage, strike, victim, receipt, decided_ns)
     if receipt.confirmed:
         _replace(stage, strike, victim)
-    stage.doing_s = 0.0
     _read_back(stage, strike)
 
 

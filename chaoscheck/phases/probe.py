@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
 from chaoscheck.engines.base import Instance
@@ -62,7 +62,6 @@ class Visitor:
     client: Client
     lane: Lane
     seq: int = 0
-    certain: dict[str, str] = field(default_factory=dict)
 
     @property
     def session(self) -> str:

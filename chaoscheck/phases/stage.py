@@ -41,7 +41,6 @@ class Stage:
     instances: dict[int, Instance] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
     gone_by_expect: set[str] = field(default_factory=set)
-    doing_s: float = 0.0
     ticks: dict[str, Tick] = field(default_factory=dict)
     exposed: dict[str, dict[str, int]] = field(default_factory=dict)
     read_back: dict[str, dict[str, int]] = field(default_factory=dict)

@@ -6,6 +6,8 @@ import pytest
 
 from chaoscheck.engines.base import Instance, KillReceipt
 from chaoscheck.engines.fake import FakeFleet
+from chaoscheck.engines.fake_apps import Asked, Said, Shop
+from chaoscheck.engines.fake_network import FakeTransport
 from chaoscheck.model.verdict import Result, Verdict
 from chaoscheck.run import conclude
 from chaoscheck.store import encode_result
@@ -235,3 +237,29 @@ def test_run_without_bursts_never_passes(simulate: Simulate, monkeypatch: pytest
     result, _ = simulate("stateless")
     assert result.verdict is Verdict.INCONCLUSIVE
     assert "burst" in gates(result, Verdict.INCONCLUSIVE)
+
+
+def test_header_that_names_another_instance_than_the_log_is_invalid(
+    simulate: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exposures rest on who answered; two words on that can't both be true."""
+    real = FakeTransport._log
+    monkeypatch.setattr(FakeTransport, "_log", lambda self, wire, server, heard: real(self, wire, "web-1.1", heard))
+    result, _ = simulate("stateless")
+    assert result.verdict is Verdict.INVALID
+    assert "answers name who gave them" in gates(result, Verdict.INVALID)
+
+
+def test_logins_refused_only_under_kills_never_pass(simulate: Simulate, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal acknowledges nothing, so no promise is broken, but users did notice."""
+    real = Shop.login
+
+    def refuse(self: Shop, asked: Asked) -> Said:
+        self.local["logins"] = self.local.get("logins", 0) + 1
+        replaced = not self.name.endswith(".1")
+        return Said(401, {"error": "no"}) if replaced and self.local["logins"] % 2 else real(self, asked)
+
+    monkeypatch.setattr(Shop, "login", refuse)
+    result, _ = simulate("stateless")
+    assert result.verdict is Verdict.INCONCLUSIVE, result.reason
+    assert "login.do is accepted under kills" in gates(result, Verdict.INCONCLUSIVE)
