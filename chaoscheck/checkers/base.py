@@ -8,6 +8,7 @@ from typing import ClassVar, NamedTuple, Protocol
 
 from chaoscheck.model.history import OpFields
 from chaoscheck.model.ops import Op
+from chaoscheck.plan.steps import Promise
 from chaoscheck.registry import Registry
 
 
@@ -20,13 +21,23 @@ class Death(NamedTuple):
     error_ns: int
 
 
+class Reread(NamedTuple):
+    """One more read of what was doubted, through the instance `via`; `agrees` with what is certain, or not."""
+
+    via: str
+    outcome: str
+    seen: str
+    done_ns: int
+    agrees: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anomaly:
     """A contradiction, before anyone asks for its cause. `name` is LOST, STALE, FLICKER, WRONG_USER, ...
 
     `acker` gave the certain write (at `acked_ns`) that the read contradicts; `read` is the contradicting read.
-    `confirms` are the re-reads through every instance: (via, outcome, seen, done_ns); `confirmed` is False while they
-    were not made or came to no end. `healed_ns` is when all instances agreed with the promise again, -1 if never.
+    `confirms` are the re-reads through every instance; `confirmed` is False while they were not made or came to no
+    end. `healed_ns` is when all instances agreed with the promise again, -1 if never.
     `guarantee` says what made the value certain: "read-your-writes" (an acknowledgement) or "monotonic-reads" (a read,
     and then `acker` is who showed it); "" for values that should not exist at all.
     """
@@ -43,7 +54,7 @@ class Anomaly:
     acked_ns: int
     read: Op
     healed_ns: int
-    confirms: tuple[tuple[str, str, str, int], ...]
+    confirms: tuple[Reread, ...]
     guarantee: str = ""
 
 
@@ -129,4 +140,4 @@ class PromiseChecker(Protocol):
         ...
 
 
-CHECKERS: Registry[Callable[[str], PromiseChecker]] = Registry("checker")
+CHECKERS: Registry[Callable[[str, Promise | None], PromiseChecker]] = Registry("checker")

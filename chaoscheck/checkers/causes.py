@@ -9,8 +9,8 @@ from chaoscheck.checkers.base import Anomaly, Death, Tally
 from chaoscheck.checkers.timeline import Timeline
 from chaoscheck.model.clock import NS
 from chaoscheck.model.events import MatrixProbed, StoreDied
-from chaoscheck.model.ops import Outcome
 from chaoscheck.model.verdict import Cause
+from chaoscheck.promises.base import Words
 
 NEAR_NS = 5 * NS
 """A death this long before a read counts as near it."""
@@ -43,7 +43,6 @@ class Evidence:
 
     known: Timeline
     tally: Tally
-    by_value: bool
     several_processes: bool
     earliest_lost: dict[str, int]
     without_deaths: bool
@@ -52,7 +51,7 @@ class Evidence:
     """Something was lost before anything had died at all."""
 
     @classmethod
-    def of(cls, known: Timeline, tally: Tally, promise: str, *, by_value: bool) -> Evidence:
+    def of(cls, known: Timeline, tally: Tally, promise: str) -> Evidence:
         earliest: dict[str, int] = {}
         for anomaly in tally.anomalies:
             if anomaly.acked_ns >= 0 and anomaly.healed_ns < 0:
@@ -64,14 +63,13 @@ class Evidence:
             and (cell.healed or cell.writer_has)
             for cell in known.of(MatrixProbed)
         )
-        nowhere = [one for one in tally.anomalies if one.confirmed and one.guarantee and not _split(one, by_value)]
+        nowhere = [one for one in tally.anomalies if one.confirmed and one.guarantee and not _split(one)]
         gone = [one for one in nowhere if one.healed_ns < 0]
         orphans = sum(1 for one in gone if _died_before(one, known) is not None)
         first_ns = min((death.death_ns for death in known.deaths), default=known.last_ns)
         return cls(
             known=known,
             tally=tally,
-            by_value=by_value,
             several_processes=several,
             earliest_lost=earliest,
             without_deaths=len(gone) - orphans >= max(1.0, ALIKE * orphans),
@@ -86,7 +84,7 @@ def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
         return Explained(anomaly=anomaly, cause=Cause.STORE, death=None)
     if not anomaly.guarantee:
         return _near(anomaly, evidence)
-    if _split(anomaly, evidence.by_value) and _holders(anomaly, evidence.by_value)[0] <= {anomaly.acker}:
+    if _split(anomaly) and _holders(anomaly)[0] <= {anomaly.acker}:
         cause = Cause.WORKER_PROCESS if evidence.several_processes else Cause.ONE_INSTANCE
         return Explained(anomaly=anomaly, cause=cause, death=None)
     if _holder_died_meanwhile(anomaly, evidence.known):
@@ -106,9 +104,9 @@ def _died_before(anomaly: Anomaly, known: Timeline) -> Death | None:
 def _holder_died_meanwhile(anomaly: Anomaly, known: Timeline) -> bool:
     """Another instance missed it while its holder lived, and the holder died before it could be asked."""
     read, death = anomaly.read, known.death_of(anomaly.acker)
-    last_ns = max((done_ns for *_, done_ns in anomaly.confirms), default=-1)
+    last_ns = max((again.done_ns for again in anomaly.confirms), default=-1)
     elsewhere = read.incarnation not in ("", anomaly.acker)
-    asked = any(via == anomaly.acker for via, *_ in anomaly.confirms)
+    asked = any(again.via == anomaly.acker for again in anomaly.confirms)
     return (
         anomaly.healed_ns < 0
         and elsewhere
@@ -118,9 +116,9 @@ def _holder_died_meanwhile(anomaly: Anomaly, known: Timeline) -> bool:
     )
 
 
-def _split(anomaly: Anomaly, by_value: bool) -> bool:
+def _split(anomaly: Anomaly) -> bool:
     """Whether some instances have it and others don't."""
-    held, missed = _holders(anomaly, by_value)
+    held, missed = _holders(anomaly)
     return anomaly.healed_ns < 0 and bool(held) and bool(missed)
 
 
@@ -150,12 +148,9 @@ def _sort(anomaly: Anomaly, known: Timeline) -> tuple[str, str, str]:
     return anomaly.promise, anomaly.read.outcome, known.phase_at(anomaly.read.sent_ns)
 
 
-def _holders(anomaly: Anomaly, by_value: bool) -> tuple[set[str], set[str]]:
-    """Instances whose last word was the value, and those whose last word was something else."""
-    last = {
-        via: outcome == Outcome.OK and (not by_value or seen == anomaly.value)
-        for via, outcome, seen, _ in anomaly.confirms
-    }
+def _holders(anomaly: Anomaly) -> tuple[set[str], set[str]]:
+    """Instances whose last word kept the promise, and those whose last word was something else."""
+    last = {again.via: again.agrees for again in anomaly.confirms}
     if anomaly.read.via != "lb":
         last.setdefault(anomaly.read.via, False)
     return {via for via, has in last.items() if has}, {via for via, has in last.items() if not has}
@@ -189,12 +184,6 @@ def _near(anomaly: Anomaly, evidence: Evidence) -> Explained:
     return Explained(anomaly=anomaly, cause=cause, death=None)
 
 
-_STORE = {
-    "session": "keep sessions in an external store that all instances ask (Redis with a time to live, a database), or "
-    "in a signed token that the client carries",
-    "register": "write users' data to a database or an external session store before acknowledging it",
-    "kept": "write new objects to a database (uploads: stream them to object storage) before acknowledging them",
-}
 _FIXES = {
     Cause.WORKER_PROCESS: "the processes of one instance don't share this: give all of them one signing key (from the "
     "environment or a secret, not made at start), and {store}",
@@ -209,13 +198,9 @@ _FIXES = {
     Cause.BACKGROUND: "no one fault explains it: look for caches before the store, expiry that is too short, and races "
     "between requests of one session; and {store}",
 }
-_SIGNED = "; if it is a signed cookie or token, give all instances one signing key"
 
 
-def fix(kind: str, cause: Cause) -> str:
+def fix(words: Words, cause: Cause, anomaly: str) -> str:
     """What would make the promise hold, in a sentence."""
-    store = _STORE.get(kind, "keep the state in a store that all instances share")
-    text = _FIXES.get(cause, "{store}").format(store=store)
-    if cause in (Cause.ONE_INSTANCE, Cause.LOST_WITH_INSTANCE) and kind == "session":
-        text += _SIGNED
+    text = words.fixes.get(anomaly) or _FIXES.get(cause, "{store}").format(store=words.store)
     return text[0].upper() + text[1:] + "."

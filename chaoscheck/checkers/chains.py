@@ -74,7 +74,7 @@ class Wanted:
         return (
             op.lane in (Lane.CONFIRM.value, Lane.FINAL.value)
             and op.sent_ns >= read.sent_ns
-            and (op.done_ns in {done for _, _, _, done in self.explained.anomaly.confirms})
+            and (op.done_ns in {again.done_ns for again in self.explained.anomaly.confirms})
         )
 
 

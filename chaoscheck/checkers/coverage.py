@@ -11,6 +11,7 @@ from chaoscheck.checkers.timeline import Timeline, life_of, slot_of
 from chaoscheck.model.events import FinalReadsEnded, MatrixProbed
 from chaoscheck.model.verdict import Gate
 from chaoscheck.plan.plan import Plan
+from chaoscheck.promises.base import KINDS, Pairs
 
 
 def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
@@ -32,7 +33,8 @@ def _matrix(plan: Plan, known: Timeline) -> Gate:
     """Pairs by slot; one that couldn't be told is as good as none, unless the login's own failure is what hid it."""
     expected = {
         (promise, writer, reader)
-        for promise in plan.promises
+        for promise, terms in plan.promises.items()
+        if KINDS.get(terms.kind).plain_pairs or issubclass(KINDS.get(terms.kind), Pairs)
         for writer in range(1, plan.instances + 1)
         for reader in range(1, plan.instances + 1)
     }
@@ -180,7 +182,8 @@ def _actions(plan: Plan, seen: Seen) -> Iterator[Gate]:
     for name, promise in plan.promises.items():
         outcomes = seen.tallies[name].outcomes if name in seen.tallies else {}
         # A logout need not be part of a run: only a session kind's plan makes users leave through it.
-        needed = ["do", "see"] + (["undo"] if promise.undo is not None and name == plan.login else [])
+        needed = [action for action in ("do", "see") if promise.action(action)]
+        needed += ["undo"] if promise.undo and name == plan.login else []
         missing += [f"{name}.{action}" for action in needed if not outcomes.get(f"{action}/ok")]
     yield gate(
         "each action succeeded",
@@ -194,7 +197,9 @@ def _actions(plan: Plan, seen: Seen) -> Iterator[Gate]:
 def _final_reads(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
     """The worker's counts, held against the answers that the history has from that phase."""
     ends = list(known.of(FinalReadsEnded))
-    for promise in plan.promises:
+    for promise, terms in plan.promises.items():
+        if not KINDS.get(terms.kind).final_reads:
+            continue
         due = sum(end.due.get(promise, 0) for end in ends)
         done = sum(end.done.get(promise, 0) for end in ends)
         answered = seen.final_answers.get(promise, 0)

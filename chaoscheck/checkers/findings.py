@@ -24,7 +24,7 @@ from chaoscheck.model.ops import Lane, Outcome, Phase
 from chaoscheck.model.verdict import Cause, ChainLink, Finding, Verdict
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Promise
-from chaoscheck.promises.base import KINDS
+from chaoscheck.promises.base import KINDS, Words
 
 MATRIX = "matrix"
 """Stands for the anomaly in the key of a matrix finding's chain."""
@@ -71,9 +71,7 @@ def judge_anomalies(plan: Plan, known: Timeline, seen: Seen) -> dict[str, Judged
 def _judge_one(
     name: str, promise: Promise, known: Timeline, seen: Seen, anomalies: list[Anomaly], hidden: int
 ) -> Judged:
-    evidence = Evidence.of(
-        known, replace(seen.tallies[name], anomalies=anomalies), name, by_value=promise.kind == "register"
-    )
+    evidence = Evidence.of(known, replace(seen.tallies[name], anomalies=anomalies), name)
     confirmed = [explain(one, evidence) for one in anomalies if one.confirmed]
     doubts = [one for one in anomalies if not one.confirmed]
     matched = same_sort(doubts, confirmed, known)
@@ -126,10 +124,10 @@ def _refused(one: Anomaly, promise: Promise, lost: dict[str, list[tuple[int, int
     if one.critical:
         return False
     spans = lost.get(one.session, ())
-    held_by_session = (promise.of or KINDS.get(promise.kind)().default_of) == "session"
+    held_by_session = (promise.of or KINDS.get(promise.kind).default_of) == "session"
     if held_by_session and any(one.acked_ns <= until and since <= one.read.sent_ns for since, until in spans):
         return True
-    if one.read.outcome != Outcome.GONE or promise.as_ == "guest" or promise.see[-1].as_ == "guest":
+    if one.read.outcome != Outcome.GONE or promise.seen_by_guest:
         return False
     # Whether its next login holds on every instance nobody knows, so that a refusal says nothing from there on.
     return any(since <= one.read.sent_ns for since, _ in spans)
@@ -143,6 +141,7 @@ def user_findings(
 ) -> list[Finding]:
     """One finding for each (anomaly, cause) of that promise, shown by its clearest case."""
     kind = plan.promises[judged.promise].kind
+    words = KINDS.get(kind).words
     wording = _wording(plan, known, judged)
     found = []
     for (name, cause), group in judged.groups.items():
@@ -161,12 +160,12 @@ def user_findings(
                 critical=anomaly.critical,
                 cause=cause,
                 wording=wording if cause in BY_KILLS else "after",
-                summary=_summary(judged.promise, kind, name, cause, group, before_ms, wording),
-                fix=fix(kind, cause),
+                summary=_summary(judged.promise, words, name, cause, group, before_ms, wording),
+                fix=fix(words, cause, name),
                 count=len({(other.anomaly.session, other.anomaly.obj) for other in group}),
                 session=anomaly.session,
                 obj=anomaly.obj,
-                value="" if kind == "session" else anomaly.value,
+                value=anomaly.value if words.valued else "",
                 seen=anomaly.seen,
                 phase=known.phase_at(anomaly.read.sent_ns),
                 at_ns=anomaly.read.sent_ns,
@@ -187,22 +186,26 @@ def representative(group: Sequence[Explained]) -> Explained:
         key=lambda one: (
             not one.anomaly.confirmed,
             one.anomaly.read.lane != Lane.USER,
-            -min(len({via for via, *_ in one.anomaly.confirms}), 3),
+            -min(len({again.via for again in one.anomaly.confirms}), 3),
             _when(one),
         ),
     )
 
 
-def failed_cells(plan: Plan, known: Timeline) -> dict[tuple[str, Cause], list[MatrixProbed]]:
-    """Pairs of the matrix that broke a promise, by promise and cause, in the order of time."""
-    failed: dict[tuple[str, Cause], list[MatrixProbed]] = {}
+Cells = dict[tuple[str, str, Cause], list[MatrixProbed]]
+"""By promise, key of the chain ("matrix", or with the anomaly that the kind names) and cause."""
+
+
+def failed_cells(plan: Plan, known: Timeline) -> Cells:
+    """Pairs of the matrix that broke a promise, in the order of time."""
+    failed: Cells = {}
     for cell in known.of(MatrixProbed):
         promise = plan.promises.get(cell.promise)
         if cell.holds is False and promise is not None and "another-instance" in promise.survives:
-            failed.setdefault((cell.promise, matrix_cause(cell)), []).append(cell)
-    for name in {name for name, cause in failed if cause is Cause.WORKER_PROCESS}:
+            failed.setdefault((cell.promise, f"{MATRIX} {cell.anomaly}".strip(), matrix_cause(cell)), []).append(cell)
+    for key in {key[:2] for key in failed if key[2] is Cause.WORKER_PROCESS}:
         # What its own processes don't share, other instances don't have either: one defect, not two.
-        failed[name, Cause.WORKER_PROCESS] += failed.pop((name, Cause.ONE_INSTANCE), [])
+        failed[*key, Cause.WORKER_PROCESS] += failed.pop((*key, Cause.ONE_INSTANCE), [])
     return failed
 
 
@@ -211,8 +214,8 @@ def matrix_findings(
 ) -> list[Finding]:
     """One finding for each promise and cause that the matrix shows."""
     return [
-        _matrix_finding(plan, promise, cause, cells, chains.get((promise, MATRIX, cause), ()))
-        for (promise, cause), cells in failed_cells(plan, known).items()
+        _matrix_finding(plan, key[0], key[2], cells, chains.get(key, ()))
+        for key, cells in failed_cells(plan, known).items()
     ]
 
 
@@ -229,22 +232,25 @@ def _matrix_finding(
     plan: Plan, promise: str, cause: Cause, cells: list[MatrixProbed], chain: tuple[ChainLink, ...]
 ) -> Finding:
     cell, kind = cells[0], plan.promises[promise].kind
+    words = KINDS.get(kind).words
     where = f"fresh connections to {cell.reader} itself" if cause is Cause.WORKER_PROCESS else cell.reader
     pairs = len({(one.writer, one.reader) for one in cells})
+    fails = words.broken.get(cell.anomaly, "")
+    seen = f"{words.many} {fails}" if fails else f"what {cell.writer} acknowledged, {where} did not have"
     summary = (
-        f"{promise}: what {cell.writer} acknowledged, {where} did not have ({pairs} pairs of instances in the matrix, "
-        f"no load and no kill): {_words(cause, kind)}"
+        f"{promise}: {seen} ({pairs} pair{'s' if pairs != 1 else ''} of instances in the matrix, no load and no kill): "
+        f"{_because(cause, words)}"
     )
     return Finding(
         promise=promise,
         kind=kind,
-        anomaly="FLICKER" if cause is Cause.UNSETTLED else "LOST",
+        anomaly=cell.anomaly or ("FLICKER" if cause is Cause.UNSETTLED else "LOST"),
         verdict=Verdict.FAIL,
         critical=False,
         cause=cause,
         wording="after",
         summary=summary,
-        fix=fix(kind, cause),
+        fix=fix(words, cause, cell.anomaly),
         count=pairs,
         session=cell.session,
         obj=cell.obj,
@@ -279,7 +285,7 @@ def control_findings(plan: Plan, known: Timeline) -> list[Finding]:
                 wording="after",
                 summary=f"{probe.promise}: it held only {probe.held} of {probe.tries} times right after its do, "
                 f"on {probe.instance} alone: its processes don't share state",
-                fix=fix(promise.kind, cause),
+                fix=fix(KINDS.get(promise.kind).words, cause, ""),
                 count=probe.tries - probe.held,
                 session="",
                 obj="",
@@ -317,7 +323,7 @@ def ordered(plan: Plan, found: Iterable[Finding]) -> tuple[Finding, ...]:
             one.cause is not Cause.WORKER_PROCESS,
             not (sticky and one.cause in BY_KILLS),
             not (not sticky and one.cause in BETWEEN_INSTANCES),
-            one.kind != "session",
+            one.promise != plan.login,
             -one.count,
             one.promise,
             one.anomaly,
@@ -330,43 +336,39 @@ def ordered(plan: Plan, found: Iterable[Finding]) -> tuple[Finding, ...]:
 
 # Words.
 
-_LIVES = {
-    "session": "sessions live in the memory (or on the disk) of the instance that took the login",
-    "register": "values live in the memory (or on the disk) of the instance that took them",
-    "kept": "objects live in the memory (or on the disk) of the instance that made them",
+_BROKEN = {
+    "LOST": "lost",
+    "STALE": "stale for a while",
+    "FLICKER": "gone for a while",
+    "WRONG_USER": "showed another user's identity",
+    "CROSS_SESSION": "showed another session's data",
+    "ABORTED_READ": "showed a write that had failed",
+    "PHANTOM": "showed a value that nobody wrote",
 }
-_DIED = {
-    "session": "sessions lived in the memory (or on the disk) of the instance that was killed",
-    "register": "values lived in the memory (or on the disk) of the instance that was killed",
-    "kept": "objects lived in the memory (or on the disk) of the instance that was killed",
-}
-_LOST = {"session": "logins", "register": "values", "kept": "objects"}
+"""Predicates of anomalies that mean the same in every kind."""
 
 
-def _words(cause: Cause, kind: str) -> str:
-    told = {Cause.ONE_INSTANCE: _LIVES, Cause.LOST_WITH_INSTANCE: _DIED}.get(cause, {}).get(kind)
+def _because(cause: Cause, words: Words) -> str:
+    told = {Cause.ONE_INSTANCE: words.lives, Cause.LOST_WITH_INSTANCE: words.died}.get(cause)
     return f"{told} ({cause.value})" if told else cause.value
 
 
 def _summary(
-    promise: str, kind: str, name: str, cause: Cause, group: Sequence[Explained], before_ms: float, wording: str
+    promise: str, words: Words, name: str, cause: Cause, group: Sequence[Explained], before_ms: float, wording: str
 ) -> str:
     one = representative(group).anomaly
     pairs = len({(other.anomaly.session, other.anomaly.obj) for other in group})
-    many = f"{pairs} {_LOST.get(kind, 'objects') if pairs != 1 else _LOST.get(kind, 'objects')[:-1]}"
+    broken = words.broken.get(name) or _BROKEN.get(name, name)
+    said = f"{promise}: {pairs} {words.many if pairs != 1 else words.one} {broken}"
     if name == "WRONG_USER":
-        return f"{promise}: {many} showed another user's identity (session {one.session} was taken for {one.seen})"
-    if name == "CROSS_SESSION":
-        return f"{promise}: {many} showed another session's data"
-    if name in ("ABORTED_READ", "PHANTOM"):
-        what = "a write that had failed" if name == "ABORTED_READ" else "a value that nobody wrote"
-        return f"{promise}: {many} showed {what}"
+        return f"{said} (session {one.session} was taken for {one.seen})"
+    if not one.guarantee:
+        return said
     deaths = [other.death for other in group if other.death is not None]
     kills = len({death.strike for death in deaths if death.strike >= 0})
     blame = f" {wording} {kills} kill{'s' if kills != 1 else ''}" if kills and cause in BY_KILLS else ""
-    verb = {"LOST": "lost", "STALE": "stale for a while", "FLICKER": "gone for a while"}.get(name, name)
     last = f", acknowledged within the last {before_ms:.1f} ms before the death" if before_ms >= 0 else ""
-    return f"{promise}: {many} {verb}{blame}{last}: {_words(cause, kind)}"
+    return f"{said}{blame}{last}: {_because(cause, words)}"
 
 
 def _wording(plan: Plan, known: Timeline, judged: Judged) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from chaoscheck.checkers import evidence
 from chaoscheck.checkers.assumptions import ENDED, assumption_gates, gate
+from chaoscheck.checkers.base import Tally
 from chaoscheck.checkers.budget import TrafficFold, bad_seconds, budget_gates, phase_rows
 from chaoscheck.checkers.causes import Explained
 from chaoscheck.checkers.chains import Pair, Wanted, chain, collect, pair_chain
 from chaoscheck.checkers.coverage import coverage_gates
 from chaoscheck.checkers.findings import (
-    MATRIX,
     Judged,
     control_findings,
     failed_cells,
@@ -44,6 +44,8 @@ from chaoscheck.model.verdict import (
     worst,
 )
 from chaoscheck.plan.plan import LoadedPlan, Plan
+from chaoscheck.plan.steps import Promise
+from chaoscheck.promises.base import KINDS
 
 VERSION = 1
 Files = Callable[[], Iterator[Iterable[RawRow]]]
@@ -77,7 +79,7 @@ def _chains(
         (name, *group): representative(ones) for name, one in judged.items() for group, ones in one.groups.items()
     }
     wanted = {key: Wanted(explained=one) for key, one in shown.items()}
-    pairs = {(promise, MATRIX, cause): Pair(cells[0]) for (promise, cause), cells in failed_cells(plan, known).items()}
+    pairs = {key: Pair(cells[0]) for key, cells in failed_cells(plan, known).items()}
     if wanted or pairs:
         collect([*wanted.values(), *pairs.values()], files(), plan.login)
     return {key: chain(one, plan, known) for key, one in wanted.items()} | {
@@ -223,7 +225,7 @@ class _Judgement:
         exposures = sum(count for strike, count in tally.exposures.items() if strike >= 0) if tally else 0
         kills = len({strike for strike in (*tally.exposures, *tally.lost) if strike >= 0}) if tally else 0
         violations = sum(one.count for one in findings if one.promise == name)
-        needed = self.needed if "kill" in promise.survives else 0
+        needed = self._needed(promise)
         open_ = len(judged.open) if judged is not None else 0
         outcomes = dict(sorted(tally.outcomes.items())) if tally else {}
         return PromiseSummary(
@@ -244,6 +246,12 @@ class _Judgement:
             suspicions_open=open_,
         )
 
+    def _needed(self, promise: Promise) -> int:
+        """Exposures; where a kill exposes once at most, one for every kill."""
+        if "kill" not in promise.survives:
+            return 0
+        return len(self.known.kills) if KINDS.get(promise.kind).per_kill else self.needed
+
     def _verdict(self, name: str, findings: Sequence[Finding], exposures: int, needed: int, open_: int) -> Verdict:
         own = [one.verdict for one in findings if one.promise == name]
         if own:
@@ -253,7 +261,7 @@ class _Judgement:
         tally = self.seen.tallies.get(name)
         if open_ and self.plan.promises[name].survives:
             return Verdict.INCONCLUSIVE
-        if tally is None or tally.inconclusive or exposures < needed or not tally.outcomes.get("see/ok"):
+        if tally is None or tally.inconclusive or exposures < needed or not _succeeded(tally, self.plan.promises[name]):
             return Verdict.INCONCLUSIVE
         return Verdict.PASS
 
@@ -347,6 +355,11 @@ class _Judgement:
             count for counts in (tally.exposures, tally.lost) for strike, count in counts.items() if strike >= 0
         )
         return f" (of {exposed} that kills exposed)" if exposed >= found.count else ""
+
+
+def _succeeded(tally: Tally, promise: Promise) -> bool:
+    """What shows the promise was ok once at least: its reads, or its writes where it has none."""
+    return bool(tally.outcomes.get("see/ok" if promise.see else "do/ok"))
 
 
 def _percent(share: float) -> str:

@@ -7,6 +7,7 @@ from typing import ClassVar
 from chaoscheck.checkers.base import CHECKERS
 from chaoscheck.checkers.states import Fold, State
 from chaoscheck.model.ops import Op, Outcome
+from chaoscheck.plan.steps import Promise
 
 
 @CHECKERS.add("register")
@@ -17,8 +18,8 @@ class RegisterChecker(Fold):
     by_value: ClassVar[bool] = True
     healed_name: ClassVar[str] = "STALE"
 
-    def __init__(self, promise: str) -> None:
-        super().__init__(promise)
+    def __init__(self, promise: str, terms: Promise | None = None) -> None:
+        super().__init__(promise, terms)
         self._run = ""
 
     # Writes.

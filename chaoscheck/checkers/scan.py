@@ -121,7 +121,7 @@ class Scan:
     def _make_checkers(self) -> None:
         for name, promise in self._plan.promises.items():
             try:
-                checker = self._checkers[name] = CHECKERS.get(promise.kind)(name)
+                checker = self._checkers[name] = CHECKERS.get(promise.kind)(name, promise)
                 for death in self._known.deaths:
                     checker.died(death)
             except Exception as error:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import ClassVar
 
-from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Tally
+from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Reread, Tally
 from chaoscheck.model.history import OpFields
 from chaoscheck.model.ops import Lane, Op, Outcome
+from chaoscheck.plan.steps import Promise
 
 REMEMBERED = 4096
 """Closed exposures kept per living incarnation, for deaths that are told late."""
@@ -101,13 +102,13 @@ class Suspicion:
         self.acker = state.acker
         self.acked_ns = state.acked_ns
         self.by_read = state.by_read
-        self.confirms: list[tuple[str, str, str, int]] = []
+        self.confirms: list[Reread] = []
         self.agreed: dict[str, bool] = {read.via: False} if read.lane == _FINAL else {}
         self.agreed_ns: dict[str, int] = {}
 
     def add(self, op: Op, agrees: bool) -> None:
         """One more read through an instance; only answers that say something come here."""
-        self.confirms.append((op.via, op.outcome, op.seen, op.done_ns))
+        self.confirms.append(Reread(op.via, op.outcome, op.seen, op.done_ns, agrees))
         if not self.agreed.get(op.via, False):
             self.agreed_ns[op.via] = op.done_ns
         self.agreed[op.via] = agrees
@@ -127,8 +128,9 @@ class Fold:
     by_value: ClassVar[bool] = False
     healed_name: ClassVar[str] = "FLICKER"
 
-    def __init__(self, promise: str) -> None:
+    def __init__(self, promise: str, terms: Promise | None = None) -> None:
         self.promise = promise
+        self.terms = terms
         # A history has many more sessions than instances: one with a single usual object is that one tuple.
         self._sessions: dict[str, Parked | dict[str, State | Parked]] = {}
         self._deaths: dict[str, Death] = {}

@@ -115,7 +115,7 @@ class MatrixProbed(Event):
     """Written on `writer`, read on `reader`; `holds` is None where nothing could be told, and `note` says why.
 
     `missed` of `told` answered reads did not show it; a little later it was there on the reader (`healed`), and on the
-    writer (`writer_has`).
+    writer (`writer_has`). `anomaly` names what is wrong where it isn't simply lost.
     """
 
     promise: str
@@ -129,6 +129,7 @@ class MatrixProbed(Event):
     missed: int = 0
     healed: bool = False
     writer_has: bool = False
+    anomaly: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

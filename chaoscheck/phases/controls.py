@@ -6,8 +6,10 @@ from chaoscheck.engines.base import Instance
 from chaoscheck.model import events
 from chaoscheck.model.clock import wait_s
 from chaoscheck.model.ops import Lane, Outcome
+from chaoscheck.phases.bench import ProbeBench, log_in, try_do
 from chaoscheck.phases.probe import Prober, Visitor
 from chaoscheck.phases.stage import Stage
+from chaoscheck.promises.base import Controls
 from chaoscheck.steps.calls import Done
 from chaoscheck.steps.mask import printable
 from chaoscheck.steps.perform import Exchange
@@ -15,7 +17,6 @@ from chaoscheck.steps.perform import Exchange
 TRIES = 6
 """A check that holds now and then (one of two worker processes, say) passes for never holding once in 2^6."""
 
-DO_TRIES = 5
 PAUSE_S = 0.02
 
 
@@ -29,27 +30,11 @@ def controls(stage: Stage, prober: Prober) -> bool:
     return sound
 
 
-def log_in(stage: Stage, prober: Prober, visitor: Visitor, where: Instance) -> Done | None:
-    """Log the visitor in there, as the plan's session promise does; None when there is none."""
-    login = stage.plan.login
-    return try_do(stage, prober, visitor, login, prober.new_value(visitor), where) if login else None
-
-
-def try_do(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, where: Instance) -> Done:
-    """Do it until it is acknowledged, a few times at most."""
-    for _ in range(DO_TRIES):
-        done = prober.call(visitor, promise, "do", value, where)
-        if done.op.outcome == Outcome.OK and done.reached:
-            break
-        wait_s(stage.clock, PAUSE_S)
-    return done
-
-
 def holds(prober: Prober, promise: str, done: Done, value: str) -> bool:
     """Whether this read shows what was written."""
     if done.op.outcome != Outcome.OK or not done.reached:
         return False
-    return prober.kind(promise).name != "register" or done.op.seen == value
+    return prober.kind(promise).shows(done.op.seen, value)
 
 
 def _in_order(stage: Stage) -> list[str]:
@@ -63,6 +48,9 @@ def _one(stage: Stage, prober: Prober, visitor: Visitor, promise: str, where: In
         entered = log_in(stage, prober, visitor, where)
         if entered is not None and entered.op.outcome != Outcome.OK:
             return False
+    kind = prober.kind(promise)
+    if isinstance(kind, Controls):
+        return _own_controls(stage, prober, kind, visitor, promise, where)
     value = prober.new_value(visitor)
     fails = _must_fail(stage, prober, visitor, promise, value, where)
     if not fails:
@@ -73,6 +61,19 @@ def _one(stage: Stage, prober: Prober, visitor: Visitor, promise: str, where: In
         _say(stage, prober, promise, "hold", TRIES, 0, where.name, gone_by_expect=False)
         return False
     return _must_hold(stage, prober, visitor, promise, value, where)
+
+
+def _own_controls(
+    stage: Stage, prober: Prober, kind: Controls, visitor: Visitor, promise: str, where: Instance
+) -> bool:
+    """What the kind itself calls a check that can fail and can hold."""
+    prober.taken()
+    sound = True
+    for must, told in kind.control(ProbeBench(stage, prober, visitor, promise), where.name):
+        held = told.told - told.missed
+        _say(stage, prober, promise, must, told.told, held, where.name, gone_by_expect=False, answer=told.note)
+        sound = sound and told.told > 0 and (held == 0 if must == "fail" else held > 0)
+    return sound
 
 
 def _must_fail(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, where: Instance) -> bool:
@@ -113,7 +114,16 @@ def _must_hold(stage: Stage, prober: Prober, visitor: Visitor, promise: str, val
 
 
 def _say(
-    stage: Stage, prober: Prober, promise: str, must: str, tries: int, held: int, instance: str, *, gone_by_expect: bool
+    stage: Stage,
+    prober: Prober,
+    promise: str,
+    must: str,
+    tries: int,
+    held: int,
+    instance: str,
+    *,
+    gone_by_expect: bool,
+    answer: str = "",
 ) -> None:
     exchanges: list[Exchange] = prober.taken()
     last = exchanges[-1] if exchanges else None
@@ -125,7 +135,7 @@ def _say(
         held=held,
         instance=instance,
         request=f"{last.wire.method} {last.wire.path}" if last else "",
-        answer=_excerpt(last) if last else "",
+        answer=answer or (_excerpt(last) if last else ""),
         gone_by_expect=gone_by_expect,
     )
 

@@ -9,9 +9,11 @@ from chaoscheck.engines.base import Instance, Simulates
 from chaoscheck.model import events
 from chaoscheck.model.clock import wait_s
 from chaoscheck.model.ops import Lane, Outcome
-from chaoscheck.phases.controls import holds, log_in, try_do
+from chaoscheck.phases.bench import ProbeBench, log_in, try_do
+from chaoscheck.phases.controls import holds
 from chaoscheck.phases.probe import Prober, Split, Visitor
 from chaoscheck.phases.stage import Stage
+from chaoscheck.promises.base import Pairs
 from chaoscheck.steps.calls import Done
 from chaoscheck.steps.client import Client
 
@@ -35,6 +37,30 @@ def matrix(stage: Stage, prober: Prober) -> None:
         _finish_elsewhere(stage, prober, visitor, writer, reader)
 
 
+def _own_pair(stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance) -> None:
+    """What the kind itself wants to know of such a pair."""
+    kind = prober.kind(promise)
+    if not isinstance(kind, Pairs):
+        return
+    told = kind.pair(ProbeBench(stage, prober, visitor, promise), writer.name, reader.name)
+    if told is not None:
+        _tell(
+            stage,
+            promise,
+            writer,
+            reader,
+            told.holds,
+            told.note,
+            visitor,
+            told.obj,
+            told=told.told,
+            missed=told.missed,
+            healed=told.healed,
+            writer_has=told.writer_has,
+            anomaly=told.anomaly,
+        )
+
+
 def _login_pair(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance, reader: Instance) -> bool:
     """Log in on one, be oneself on the other; True when that holds (or when the plan has no login)."""
     login = stage.plan.login
@@ -50,9 +76,7 @@ def _login_pair(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance
 def _promise_pair(
     stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance, logged_in: bool
 ) -> None:
-    plan = stage.plan.promises[promise]
-    reads_as_self = plan.as_ != "guest" and plan.see[-1].as_ != "guest"
-    if reads_as_self and not logged_in:
+    if not stage.plan.promises[promise].seen_by_guest and not logged_in:
         _tell(
             stage,
             promise,
@@ -64,6 +88,14 @@ def _promise_pair(
             "",
         )
         return
+    if prober.kind(promise).plain_pairs:
+        _plain_pair(stage, prober, visitor, promise, writer, reader)
+    _own_pair(stage, prober, visitor, promise, writer, reader)
+
+
+def _plain_pair(
+    stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance
+) -> None:
     value = prober.new_value(visitor)
     done = try_do(stage, prober, visitor, promise, value, writer)
     if done.op.outcome != Outcome.OK:
@@ -189,6 +221,7 @@ def _tell(
     missed: int = 0,
     healed: bool = False,
     writer_has: bool = False,
+    anomaly: str = "",
 ) -> None:
     stage.emit(
         events.MatrixProbed,
@@ -203,4 +236,5 @@ def _tell(
         missed=missed,
         healed=healed,
         writer_has=writer_has,
+        anomaly=anomaly,
     )

@@ -87,7 +87,8 @@ class Prober:
         return self._made
 
     def kind(self, promise: str) -> Kind:
-        return KINDS.get(self._stage.plan.promises[promise].kind)()
+        terms = self._stage.plan.promises[promise]
+        return KINDS.get(terms.kind)(terms)
 
     def visitor(self, lane: Lane) -> Visitor:
         """A new session with the next account."""

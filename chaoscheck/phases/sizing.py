@@ -9,6 +9,7 @@ from chaoscheck.checkers.evidence import exposures_needed
 from chaoscheck.faults.base import Mode
 from chaoscheck.faults.schedule import planned_strikes
 from chaoscheck.plan.plan import Plan
+from chaoscheck.promises.base import KINDS
 
 SPARE = 1.3
 """Exposures are drawn by chance, so the load is sized for more than is needed."""
@@ -53,13 +54,6 @@ def size(plan: Plan) -> Sizing:
     )
 
 
-def requests_a_turn(plan: Plan) -> int:
-    """Requests of one session's turn: each promise is read, and all but the login are written."""
-    total = 0
-    for promise in plan.promises.values():
-        total += _requests(promise.see) + (0 if promise.kind == "session" else _requests(promise.do))
-    return max(1, total)
-
-
-def _requests(steps: tuple) -> int:  # type: ignore[type-arg]
-    return sum(2 if step.submit is not None else 1 for step in steps)
+def requests_a_turn(plan: Plan) -> float:
+    """Requests of one session's turn, all promises together."""
+    return max(1, sum(KINDS.get(promise.kind)(promise).requests_a_turn() for promise in plan.promises.values()))

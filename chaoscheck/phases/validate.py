@@ -27,6 +27,7 @@ def validate(loaded: LoadedPlan) -> None:
         _known(loaded, BALANCERS, plan.balancer.kind, "balancer", "kind")
     for name, promise in plan.promises.items():
         _known(loaded, KINDS, promise.kind, "promises", name, "kind")
+        _fits_kind(loaded, name)
         for fate in promise.survives:
             if fate not in SURVIVABLE:
                 raise PlanError(
@@ -41,6 +42,28 @@ def validate(loaded: LoadedPlan) -> None:
     except PlanError as error:
         raise PlanError(error.message, hint=error.hint, place=error.place or loaded.place("promises")) from None
     _enough_accounts(loaded)
+
+
+def _fits_kind(loaded: LoadedPlan, name: str) -> None:
+    """Its actions and options are those that its kind needs and takes."""
+    terms = loaded.plan.promises[name]
+    kind = KINDS.get(terms.kind)
+    has, takes = set(terms.actions), kind.needs | kind.may_have
+    place = loaded.place("promises", name)
+    if missing := sorted(kind.needs - has):
+        raise PlanError(
+            f"promises.{name}: a promise of kind {kind.name} needs {' and '.join(missing)}",
+            hint=f"it has {', '.join(sorted(has)) or 'no action'} and takes {', '.join(sorted(takes))}",
+            place=place,
+        )
+    for odd in sorted((has - takes) | (terms.options - kind.options)):
+        raise PlanError(
+            f"promises.{name}: a promise of kind {kind.name} has no {odd}",
+            hint=f"it takes {', '.join(sorted(takes | kind.options))}",
+            place=loaded.place("promises", name, odd),
+        )
+    if wrong := kind.check(terms):
+        raise PlanError(f"promises.{name}: {wrong}", place=place)
 
 
 def _known(loaded: LoadedPlan, registry: Registry, name: str, *keys: str) -> None:  # type: ignore[type-arg]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from chaoscheck.plan.units import Seconds
+from chaoscheck.plan.units import Seconds, Size, seconds
 
-METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "submit")
+METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "submit", "websocket", "events")
+ACTIONS = ("do", "see", "undo", "ledger")
 
 
 class Section(BaseModel):
@@ -61,7 +63,11 @@ Auth = Annotated[str, AfterValidator(_credentials), Field(description="user:pass
 
 
 class Step(Section):
-    """One request; its method is a key. `submit` fetches a form and posts it with its hidden fields and your `form`."""
+    """One request; its method is a key. `submit` fetches a form and posts it with its hidden fields and your `form`.
+
+    `upload` names the file part of a multipart body (`form` holds its other fields); `websocket` and `events` open a
+    stream that a channel listens to. `pending` is what "not yet" looks like, as `gone` is what absence does.
+    """
 
     get: str | None = None
     post: str | None = None
@@ -71,15 +77,19 @@ class Step(Section):
     head: str | None = None
     options: str | None = None
     submit: str | None = None
+    websocket: str | None = None
+    events: str | None = None
     json_: Any = Field(default=None, alias="json")
     form: dict[str, str] | None = None
     body: str | None = None
+    upload: str | None = None
     headers: dict[str, str] = {}
     auth: Auth | None = None
     as_: Literal["self", "guest"] = Field(default="self", alias="as")
     expect: Expectation | None = None
     refused: Expectation | None = None
     gone: Expectation | None = None
+    pending: Expectation | None = None
     take: dict[str, str] = {}
     value: str | None = None
     values: str | None = None
@@ -93,6 +103,8 @@ class Step(Section):
             raise ValueError(f"a step has exactly one of {', '.join(METHODS)}; this one has {has}")
         if sum(part is not None for part in (self.json_, self.form, self.body)) > 1:
             raise ValueError("a step has at most one of json, form, body")
+        if self.upload is not None and (self.json_ is not None or self.body is not None):
+            raise ValueError("upload sends a multipart body: beside it only form is possible")
         if self.expect is not None and self.expect.value is not None and self.value is None:
             raise ValueError('expect.value needs the step to say what to read: value: "json:..."')
         return self
@@ -109,25 +121,80 @@ class Step(Section):
 
 
 def _listed(raw: Any) -> Any:
-    return raw if isinstance(raw, list | tuple) else [raw]
+    return [] if raw is None else raw if isinstance(raw, list | tuple) else [raw]
 
 
-Action = Annotated[
-    tuple[Step, ...], BeforeValidator(_listed, json_schema_input_type=Step | tuple[Step, ...]), Field(min_length=1)
-]
+Action = Annotated[tuple[Step, ...], BeforeValidator(_listed, json_schema_input_type=Step | tuple[Step, ...])]
+"""One step or a list; empty where the plan has none."""
+
+
+_ALLOWANCE = re.compile(r"\s*(\d+)\s+per\s+(\S+)\s*")
+
+
+class Allowance(Section):
+    """So many requests in so many seconds."""
+
+    count: Annotated[int, Field(ge=1)]
+    per: Annotated[Seconds, Field(gt=0)]
+
+
+def _allowance(raw: Any) -> Any:
+    if not isinstance(raw, str):
+        return raw
+    found = _ALLOWANCE.fullmatch(raw)
+    if not found:
+        raise ValueError("write allow as '5 per 2s'")
+    return {"count": int(found[1]), "per": seconds(found[2])}
 
 
 class Promise(Section):
-    """What the service promises its users: how to bring it about (`do`), to see it, and to end it (`undo`)."""
+    """What the service promises its users: how to bring it about (`do`), to see it, and to end it (`undo`).
+
+    What else it takes depends on its kind, which refuses the options of others: `size` of an upload; `deadline` and
+    `ledger` of a job; `every` and `lock` of a schedule; `allow`, `window` and `burst` of a limit; `grace`, `max_size`
+    and `personal` of a token; `within` of a channel.
+    """
 
     kind: str
-    do: Action
-    see: Action
-    undo: Action | None = None
+    do: Action = ()
+    see: Action = ()
+    undo: Action = ()
+    ledger: Action = ()
     of: Literal["session", "account", "value"] | None = None
     as_: Literal["self", "guest"] = Field(default="self", alias="as")
     survives: tuple[str, ...] = ("another-instance", "kill")
+    size: Annotated[Size, Field(ge=64, le=100_000_000)] | None = None
+    deadline: Seconds | None = None
+    every: Annotated[Seconds, Field(gt=0)] | None = None
+    lock: Seconds | None = None
+    allow: Annotated[Allowance, BeforeValidator(_allowance, json_schema_input_type=str | Allowance)] | None = None
+    window: Literal["sliding", "fixed", "bucket"] | None = None
+    burst: Annotated[int, Field(ge=1)] | None = None
+    grace: Seconds | None = None
+    max_size: Size | None = None
+    personal: tuple[str, ...] | None = None
+    within: Seconds | None = None
 
     def action(self, name: str) -> tuple[Step, ...]:
-        """The steps of do, see or undo; empty when there are none."""
-        return {"do": self.do, "see": self.see, "undo": self.undo or ()}[name]
+        """The steps of do, see, undo or ledger; empty when there are none."""
+        return {"do": self.do, "see": self.see, "undo": self.undo, "ledger": self.ledger}[name]
+
+    @property
+    def actions(self) -> dict[str, tuple[Step, ...]]:
+        """Those that have steps."""
+        return {name: steps for name in ACTIONS if (steps := self.action(name))}
+
+    @property
+    def seen_by_guest(self) -> bool:
+        """Whether a client without the session's credentials reads it."""
+        return self.as_ == "guest" or (bool(self.see) and self.see[-1].as_ == "guest")
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The options that the plan sets here, of those that belong to one kind or another."""
+        return frozenset(name for name in OPTIONS if getattr(self, name) is not None)
+
+
+OPTIONS = (
+    "size", "deadline", "every", "lock", "allow", "window", "burst", "grace", "max_size", "personal", "within",
+)  # fmt: skip

@@ -41,6 +41,17 @@ def per_second(text: Any) -> Any:
     return text
 
 
+def size(text: Any) -> Any:
+    """Bytes of "64 kB", "1 MB", "512 B" or a bare number; a kB has 1000."""
+    if isinstance(text, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(B|kB|MB|)\s*", text)
+        if not found:
+            raise ValueError(f"'{text}' is no size; write 512 B, 64 kB or 1 MB")
+        return int(float(found[1]) * {"B": 1, "kB": 1000, "MB": 1_000_000}[found[2] or "B"])
+    return text
+
+
 Seconds = Annotated[float, BeforeValidator(seconds, json_schema_input_type=float | str)]
 Share = Annotated[float, BeforeValidator(share, json_schema_input_type=float | str)]
 PerSecond = Annotated[float, BeforeValidator(per_second, json_schema_input_type=float | str)]
+Size = Annotated[int, BeforeValidator(size, json_schema_input_type=int | str)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from chaoscheck.promises.base import KINDS, Hand
+from chaoscheck.promises.base import KINDS, Hand, Kind, Words
 
 READ_BACK = 8
 """Exposed objects that one turn reads at most; the rest is the next turn's, so that no turn takes for ever."""
@@ -13,12 +13,19 @@ FEW = 4
 
 
 @KINDS.add("kept")
-class KeptKind:
+class KeptKind(Kind):
     """An object is named by the value that made it."""
 
     name: ClassVar[str] = "kept"
     needs: ClassVar[frozenset[str]] = frozenset({"do", "see"})
     default_of: ClassVar[str] = "value"
+    words: ClassVar[Words] = Words(
+        one="object",
+        many="objects",
+        lives="objects live in the memory (or on the disk) of the instance that made them",
+        died="objects lived in the memory (or on the disk) of the instance that was killed",
+        store="write new objects to a database (uploads: stream them to object storage) before acknowledging them",
+    )
 
     def begin(self, hand: Hand) -> None:
         """Nothing is there yet."""

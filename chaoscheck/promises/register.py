@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from chaoscheck.promises.base import KINDS, Hand
+from chaoscheck.promises.base import KINDS, Hand, Kind, Words
 
 OWN = "own"
 
 
 @KINDS.add("register")
-class RegisterKind:
+class RegisterKind(Kind):
     """One object a session, which only that session writes."""
 
     name: ClassVar[str] = "register"
     needs: ClassVar[frozenset[str]] = frozenset({"do", "see"})
     default_of: ClassVar[str] = "session"
+    words: ClassVar[Words] = Words(
+        one="value",
+        many="values",
+        lives="values live in the memory (or on the disk) of the instance that took them",
+        died="values lived in the memory (or on the disk) of the instance that was killed",
+        store="write users' data to a database or an external session store before acknowledging it",
+    )
+
+    def shows(self, seen: str, value: str) -> bool:
+        return seen == value
 
     def begin(self, hand: Hand) -> None:
         """Nothing: the first turn's read is the base."""

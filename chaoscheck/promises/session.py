@@ -5,19 +5,32 @@ from __future__ import annotations
 from typing import ClassVar
 
 from chaoscheck.model.ops import Outcome
-from chaoscheck.promises.base import KINDS, Hand
+from chaoscheck.promises.base import KINDS, Hand, Kind, Words, requests
 
 LOGIN = "login"
 TRIES = 3
 
 
 @KINDS.add("session")
-class SessionKind:
+class SessionKind(Kind):
     """One object a session: its being logged in as its user."""
 
     name: ClassVar[str] = "session"
     needs: ClassVar[frozenset[str]] = frozenset({"do", "see"})
     default_of: ClassVar[str] = "session"
+    words: ClassVar[Words] = Words(
+        one="login",
+        many="logins",
+        lives="sessions live in the memory (or on the disk) of the instance that took the login",
+        died="sessions lived in the memory (or on the disk) of the instance that was killed",
+        store="keep sessions in an external store that all instances ask (Redis with a time to live, a database), or "
+        "in a signed token that the client carries; if it is a signed cookie or token, give all instances one signing "
+        "key",
+        valued=False,
+    )
+
+    def requests_a_turn(self) -> float:
+        return requests(self.terms.see)
 
     def begin(self, hand: Hand) -> None:
         """Log in. A login whose end is unknown may have worked, which reading tells."""

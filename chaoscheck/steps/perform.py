@@ -297,7 +297,7 @@ class Performer:
 
 def _literal_passwords(promises: Mapping[str, Promise], target: Target) -> list[str]:
     """Passwords that stand in the plan's `auth` as they are."""
-    auths = [step.auth for each in promises.values() for step in (*each.do, *each.see, *(each.undo or ()))]
+    auths = [step.auth for each in promises.values() for step in (*each.do, *each.see, *each.undo, *each.ledger)]
     texts = {password_of(auth) for auth in (target.auth, *auths)}
     return [literal for text in sorted(texts) if (literal := Template(text, lenient=True).literal)]
 

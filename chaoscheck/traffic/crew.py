@@ -15,7 +15,7 @@ from chaoscheck.model.history import SessionBorn, SessionEnded
 from chaoscheck.model.ops import Lane, Op, Phase
 from chaoscheck.model.places import Address
 from chaoscheck.plan.plan import Plan
-from chaoscheck.promises.base import KINDS
+from chaoscheck.promises.base import KINDS, Kind
 from chaoscheck.steps.base import Transport
 from chaoscheck.steps.calls import Call, Done, Router
 from chaoscheck.steps.client import Client
@@ -86,7 +86,7 @@ class Crew:
         self.undoable = frozenset(name for name, promise in plan.promises.items() if promise.undo)
         self.sessions: dict[str, Session] = {}
         self.checkers: Mapping[str, PromiseChecker] = {
-            name: CHECKERS.get(promise.kind)(name) for name, promise in plan.promises.items()
+            name: CHECKERS.get(promise.kind)(name, promise) for name, promise in plan.promises.items()
         }
         self._kinds = _in_order(plan)
         self._book = book
@@ -270,7 +270,7 @@ class Crew:
         session = Session(
             self,
             client,
-            [(promise, KINDS.get(kind)()) for promise, kind in self._kinds],
+            self._kinds,
             run=self.assignment.run,
             router=router or self._router(rng.random),
             rng=rng,
@@ -346,7 +346,7 @@ class Crew:
                 self._book.flush()
 
 
-def _in_order(plan: Plan) -> list[tuple[str, str]]:
+def _in_order(plan: Plan) -> list[tuple[str, Kind]]:
     """(promise, kind), the login first: the others may need it."""
-    kinds = [(name, promise.kind) for name, promise in plan.promises.items()]
+    kinds = [(name, KINDS.get(promise.kind)(promise)) for name, promise in plan.promises.items()]
     return sorted(kinds, key=lambda item: item[0] != plan.login)

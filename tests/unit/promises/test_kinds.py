@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 from chaoscheck.model.ops import Op, Outcome
+from chaoscheck.plan.steps import Promise
 from chaoscheck.promises.base import Hand, Kind
 from chaoscheck.promises.kept import READ_BACK, KeptKind
 from chaoscheck.promises.register import RegisterKind
@@ -61,17 +62,20 @@ class FakeHand:
         return [action for action, _, _ in self.asked]
 
 
+TERMS = Promise.model_validate({"kind": "kept", "do": {"post": "/x"}, "see": {"get": "/x"}})
+
+
 def test_a_login_of_unknown_end_is_read_before_it_is_tried_again() -> None:
     """It may have worked; a second login would then hide what became of the first."""
     hand = FakeHand(outcomes=[Outcome.UNKNOWN, Outcome.OK])
-    SessionKind().begin(hand)
+    SessionKind(TERMS).begin(hand)
     assert hand.actions() == ["do", "see"]
 
 
 def test_a_login_is_tried_a_few_times_and_then_left() -> None:
     """Refusals end it; nobody hammers."""
     hand = FakeHand(outcomes=[Outcome.FAIL] * 10)
-    SessionKind().begin(hand)
+    SessionKind(TERMS).begin(hand)
     assert hand.actions() == ["do"] * TRIES
 
 
@@ -79,14 +83,14 @@ def test_who_is_logged_out_logs_in_again() -> None:
     """As a user would; an answer that says nothing is no reason to."""
     gone, dropped = FakeHand(outcomes=[Outcome.GONE]), FakeHand(outcomes=[Outcome.DROPPED])
     for hand in (gone, dropped):
-        SessionKind().turn(hand)
+        SessionKind(TERMS).turn(hand)
     assert (gone.actions(), dropped.actions()) == (["see", "do"], ["see"])
 
 
 def test_a_session_ends_with_a_logout() -> None:
     """The plan's undo."""
     hand = FakeHand()
-    SessionKind().end(hand)
+    SessionKind(TERMS).end(hand)
     assert hand.actions() == ["undo"]
 
 
@@ -94,7 +98,7 @@ def test_a_register_is_read_before_it_is_written() -> None:
     """Else a write would hide what a death lost; each write carries a new value to the same object."""
     hand = FakeHand()
     for _ in range(2):
-        RegisterKind().turn(hand)
+        RegisterKind(TERMS).turn(hand)
     assert hand.actions() == ["see", "do", "see", "do"]
     writes = [(obj, value) for action, obj, value in hand.asked if action == "do"]
     assert writes[0][0] == writes[1][0]
@@ -104,15 +108,15 @@ def test_a_register_is_read_before_it_is_written() -> None:
 def test_a_kept_object_is_named_by_the_value_that_made_it() -> None:
     """A new one at each write."""
     hand = FakeHand()
-    KeptKind().turn(hand)
+    KeptKind(TERMS).turn(hand)
     assert hand.asked == [("do", "run.s.0", "run.s.0")]
-    assert KeptKind().object_of("s", "v") == "v"
+    assert KeptKind(TERMS).object_of("s", "v") == "v"
 
 
 def test_what_a_death_exposed_is_read_first_a_few_a_turn() -> None:
     """And before anything is written."""
     hand = FakeHand(there=[f"o{n}" for n in range(20)], unread=[f"o{n}" for n in range(12)])
-    KeptKind().turn(hand)
+    KeptKind(TERMS).turn(hand)
     assert hand.asked[:READ_BACK] == [("see", f"o{n}", f"o{n}") for n in range(READ_BACK)]
     assert "see" not in hand.actions()[READ_BACK:]
 
@@ -122,14 +126,14 @@ def test_kept_objects_grow_ever_more_slowly() -> None:
     hand = FakeHand()
     for _ in range(1000):
         before = len(hand.asked)
-        KeptKind().turn(hand)
+        KeptKind(TERMS).turn(hand)
         hand.there += [obj for action, obj, _ in hand.asked[before:] if action == "do"]
     assert 50 < len(hand.there) < 150
 
 
 def test_a_session_that_should_end_writes_nothing_more() -> None:
     """The load's end comes between two operations of a turn."""
-    for kind in (RegisterKind(), KeptKind()):
+    for kind in (RegisterKind(TERMS), KeptKind(TERMS)):
         hand = FakeHand(living=False)
         kind.turn(hand)
         assert "do" not in hand.actions()
@@ -138,6 +142,6 @@ def test_a_session_that_should_end_writes_nothing_more() -> None:
 def test_the_fake_hand_is_a_hand_and_kinds_are_kinds() -> None:
     """The protocols hold for what these tests use (checked by mypy, used here)."""
     hand: Hand = FakeHand()
-    kinds: list[Kind] = [SessionKind(), RegisterKind(), KeptKind()]
+    kinds: list[Kind] = [SessionKind(TERMS), RegisterKind(TERMS), KeptKind(TERMS)]
     assert [kind.name for kind in kinds] == ["session", "register", "kept"]
     assert hand.alive()
