@@ -83,6 +83,3 @@ class WriteBehindReviews:
 
     async def find(self, query: str) -> list[Review]:
         return await self._reviews.find(query)
-
-    async def answers(self) -> bool:
-        return await self._reviews.answers()

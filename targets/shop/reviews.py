@@ -3,19 +3,23 @@
 import json
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from redis.asyncio import Redis
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 
-from .stores import Database
+from .bodies import text_fields
+from .databases import Database
+
+if TYPE_CHECKING:
+    from .instance import Instance
 
 PAGE = 20
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS reviews (id TEXT PRIMARY KEY, text TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS review_words (word TEXT, id TEXT, PRIMARY KEY (word, id)) WITHOUT ROWID
-"""
+LONGEST_REVIEW = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +33,19 @@ class Reviews(Protocol):
 
     async def add(self, review: Review) -> None: ...
     async def find(self, query: str) -> list[Review]: ...
-    async def answers(self) -> bool:
-        """Whether the place where reviews live can be reached."""
 
 
 def new_review(text: str) -> Review:
     """A review with an id that sorts by age and that no other instance gives out."""
     return Review(id=f"{time.time_ns():020d}-{secrets.token_hex(4)}", text=text)
+
+
+def schema(name: str) -> str:
+    """The tables of SqlReviews of that name."""
+    return f"""
+CREATE TABLE IF NOT EXISTS {name} (id TEXT PRIMARY KEY, text TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS {name}_words (word TEXT, id TEXT, PRIMARY KEY (word, id)) WITHOUT ROWID
+"""
 
 
 def words(text: str) -> list[str]:
@@ -55,46 +65,43 @@ class MemoryReviews:
         wanted = set(words(query))
         return [review for review in reversed(self._reviews) if wanted <= set(words(review.text))][:PAGE]
 
-    async def answers(self) -> bool:
-        return True
 
+class SqlReviews:
+    """Two tables in the database that all instances share."""
 
-class SqliteReviews:
-    """Two tables in the file that all instances share."""
-
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, name: str = "reviews") -> None:
         self._database = database
+        self._name = name
 
     async def add(self, review: Review) -> None:
-        with self._database.transaction() as connection:
-            connection.execute("INSERT INTO reviews VALUES (?, ?)", (review.id, review.text))
-            pairs = [(word, review.id) for word in words(review.text)]
-            connection.executemany("INSERT INTO review_words VALUES (?, ?)", pairs)
+        note_word = f"INSERT INTO {self._name}_words (word, id) VALUES (?, ?)"
+        await self._database.together(
+            (f"INSERT INTO {self._name} (id, text) VALUES (?, ?)", review.id, review.text),
+            *((note_word, word, review.id) for word in words(review.text)),
+        )
 
     async def find(self, query: str) -> list[Review]:
         wanted = words(query)
-        having = " AND ".join("id IN (SELECT id FROM review_words WHERE word = ?)" for _ in wanted) or "1"
-        rows = self._database.rows(
-            f"SELECT id, text FROM reviews WHERE {having} ORDER BY id DESC LIMIT {PAGE}", *wanted
+        having = " AND ".join(f"id IN (SELECT id FROM {self._name}_words WHERE word = ?)" for _ in wanted) or "1 = 1"
+        rows = await self._database.run(
+            f"SELECT id, text FROM {self._name} WHERE {having} ORDER BY id DESC LIMIT {PAGE}", *wanted
         )
         return [Review(id=row[0], text=row[1]) for row in rows]
-
-    async def answers(self) -> bool:
-        return self._database.rows("SELECT 'here'") == [("here",)]
 
 
 class RedisReviews:
     """A set per word, and one of all, in the Redis that all instances share."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, name: str = "reviews") -> None:
         self._redis = redis
+        self._name = name
 
     async def add(self, review: Review) -> None:
         member = json.dumps(asdict(review))
         async with self._redis.pipeline(transaction=True) as together:
-            together.zadd("reviews", {member: 0})
+            together.zadd(self._name, {member: 0})
             for word in words(review.text):
-                together.sadd(f"reviews:word:{word}", member)
+                together.sadd(f"{self._name}:word:{word}", member)
             await together.execute()
 
     async def find(self, query: str) -> list[Review]:
@@ -103,9 +110,23 @@ class RedisReviews:
 
     async def _members(self, wanted: list[str]) -> Iterable[str | bytes]:
         if wanted:
-            return await self._redis.sinter([f"reviews:word:{word}" for word in wanted])
+            return await self._redis.sinter([f"{self._name}:word:{word}" for word in wanted])
         # All have score 0, so they sort by their text, which begins with the id.
-        return await self._redis.zrevrangebylex("reviews", "+", "-", start=0, num=PAGE)
+        return await self._redis.zrevrangebylex(self._name, "+", "-", start=0, num=PAGE)
 
-    async def answers(self) -> bool:
-        return bool(await self._redis.ping())
+
+def routes(instance: "Instance") -> Sequence[BaseRoute]:
+    """Guests may write too; a review is answered after it is kept."""
+    reviews = instance.reviews
+
+    async def write(request: Request) -> Response:
+        (text,) = await text_fields(request, "text", longest=LONGEST_REVIEW)
+        review = new_review(text)
+        await reviews.add(review)
+        return JSONResponse({"id": review.id}, status_code=201)
+
+    async def find(request: Request) -> Response:
+        found = await reviews.find(request.query_params.get("q", ""))
+        return JSONResponse({"items": [asdict(review) for review in found]})
+
+    return [Route("/reviews", find, methods=["GET"]), Route("/reviews", write, methods=["POST"])]

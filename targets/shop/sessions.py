@@ -3,7 +3,7 @@
 An instance is stateless when any other can take its place in the middle of a session. Read the classes in pairs:
 
     MemoryStore   the session is a dict in this process: nobody else can continue it, and it dies with us
-    SqliteStore   the same three methods on a file that every instance opens
+    SqlStore      the same three methods on a database that every instance opens
     RedisStore    the same three methods on a server that every instance asks
 
     ServerSide    the cookie is a random id, the session lives in one of those stores
@@ -15,17 +15,22 @@ import hashlib
 import secrets
 import time
 from dataclasses import asdict, dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import jwt
 from redis.asyncio import Redis
 from redis.typing import EncodableT as RedisText
 
+from .databases import Database
+from .revocations import Revocations
 from .settings import TTL_S
-from .stores import Database
+
+Claims = dict[str, Any]
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS sessions (id TEXT PRIMARY KEY, user TEXT NOT NULL, nickname TEXT, expires REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS sessions (
+    id TEXT PRIMARY KEY, username TEXT NOT NULL, nickname TEXT, expires DOUBLE PRECISION NOT NULL
+);
 CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires)
 """
 
@@ -57,7 +62,7 @@ class Sessions(Protocol):
         """Keeps the changed session; returns the cookie to use from now on."""
 
     async def close(self, cookie: str) -> None:
-        """Ends the session as far as the server can."""
+        """Ends the session, for every copy of its cookie."""
 
 
 # Stateful: the one store that must not be used.
@@ -82,30 +87,31 @@ class MemoryStore:
 # Stateless: the same dict, kept where every instance sees it and none takes it along when it dies.
 
 
-class SqliteStore:
-    """A table in a file on a volume that all instances share."""
+class SqlStore:
+    """A table in a SQLite file on a volume that all instances share, or in their PostgreSQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, session_id: str) -> Session | None:
-        rows = self._database.rows(
-            "SELECT user, nickname FROM sessions WHERE id = ? AND expires > ?", session_id, time.time()
+        rows = await self._database.run(
+            "SELECT username, nickname FROM sessions WHERE id = ? AND expires > ?", session_id, time.time()
         )
         return Session(user=rows[0][0], nickname=rows[0][1]) if rows else None
 
     async def put(self, session_id: str, session: Session) -> None:
         now = time.time()
-        with self._database.transaction() as connection:
-            connection.execute("DELETE FROM sessions WHERE expires <= ?", (now,))
-            connection.execute(
-                "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?)",
-                (session_id, session.user, session.nickname, now + TTL_S),
-            )
+        await self._database.together(
+            ("DELETE FROM sessions WHERE expires <= ?", now),
+            (
+                "INSERT INTO sessions (id, username, nickname, expires) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE "
+                "SET username = excluded.username, nickname = excluded.nickname, expires = excluded.expires",
+                *(session_id, session.user, session.nickname, now + TTL_S),
+            ),
+        )
 
     async def drop(self, session_id: str) -> None:
-        with self._database.transaction() as connection:
-            connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+        await self._database.run("DELETE FROM sessions WHERE id = ?", session_id)
 
 
 class RedisStore:
@@ -157,63 +163,78 @@ class ServerSide:
 
 
 class SignedToken:
-    """The cookie is the session, signed. Stateless only while every instance, and every worker, has the same key."""
+    """The cookie is the session, signed. Stateless only while every instance, and every worker, has the same key.
 
-    def __init__(self, secret: str) -> None:
+    A logout can't take the cookie out of the world, so it revokes the id of the session, which all its cookies share.
+    """
+
+    def __init__(self, secret: str, revoked: Revocations) -> None:
         self._key = hashlib.sha256(secret.encode()).digest()
+        self._revoked = revoked
 
     async def open(self, user: str) -> str:
-        return self._sign(Session(user=user))
+        return self._sign(secrets.token_urlsafe(12), Session(user=user))
 
     async def read(self, cookie: str) -> Session | None:
-        try:
-            claims = jwt.decode(cookie, self._key, algorithms=["HS256"], options={"require": ["exp", "sub"]})
-        except jwt.InvalidTokenError:
+        claims = self._claims(cookie)
+        if claims is None or await self._revoked.revoked(claims["jti"]):
             return None
         return Session(user=claims["sub"], nickname=claims.get("nickname"))
 
     async def save(self, cookie: str, session: Session) -> str:
-        return self._sign(session)
+        claims = self._claims(cookie)
+        return self._sign(claims["jti"] if claims else secrets.token_urlsafe(12), session)
 
     async def close(self, cookie: str) -> None:
-        """Nothing to forget: whoever copied the token can use it until it expires. That is its price."""
+        if claims := self._claims(cookie):
+            # Until the last cookie of the session is over, and a save may have made one just now.
+            await self._revoked.revoke(claims["jti"], time.time() + TTL_S)
 
-    def _sign(self, session: Session) -> str:
-        claims = {"sub": session.user, "nickname": session.nickname, "exp": int(time.time()) + TTL_S}
+    def _claims(self, cookie: str) -> Claims | None:
+        return verified(cookie, self._key, "exp", "sub", "jti")
+
+    def _sign(self, session_id: str, session: Session) -> str:
+        claims = {"sub": session.user, "nickname": session.nickname, "jti": session_id, "exp": int(time.time()) + TTL_S}
         return jwt.encode(claims, self._key, algorithm="HS256")
 
 
 class Hybrid:
     """Who you are comes with the token, what you did lives in the shared store: small cookies, data of any size."""
 
-    def __init__(self, secret: str, store: SessionStore) -> None:
+    def __init__(self, secret: str, store: SessionStore, revoked: Revocations) -> None:
         self._key = hashlib.sha256(secret.encode()).digest()
         self._store = store
+        self._revoked = revoked
 
     async def open(self, user: str) -> str:
         claims = {"sub": user, "sid": secrets.token_urlsafe(24), "exp": int(time.time()) + TTL_S}
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     async def read(self, cookie: str) -> Session | None:
-        who = self._claims(cookie)
-        if who is None:
+        claims = self._claims(cookie)
+        if claims is None or await self._revoked.revoked(claims["sid"]):
             return None
-        user, session_id = who
-        kept = await self._store.get(session_id)
-        return Session(user=user, nickname=kept.nickname if kept else None)
+        kept = await self._store.get(claims["sid"])
+        return Session(user=claims["sub"], nickname=kept.nickname if kept else None)
 
     async def save(self, cookie: str, session: Session) -> str:
-        if (who := self._claims(cookie)) is not None:
-            await self._store.put(who[1], session)
+        if claims := self._claims(cookie):
+            await self._store.put(claims["sid"], session)
         return cookie
 
     async def close(self, cookie: str) -> None:
-        if (who := self._claims(cookie)) is not None:
-            await self._store.drop(who[1])
+        if claims := self._claims(cookie):
+            await self._revoked.revoke(claims["sid"], float(claims["exp"]))
+            await self._store.drop(claims["sid"])
 
-    def _claims(self, cookie: str) -> tuple[str, str] | None:
-        try:
-            claims = jwt.decode(cookie, self._key, algorithms=["HS256"], options={"require": ["exp", "sub", "sid"]})
-        except jwt.InvalidTokenError:
-            return None
-        return claims["sub"], claims["sid"]
+    def _claims(self, cookie: str) -> Claims | None:
+        return verified(cookie, self._key, "exp", "sub", "sid")
+
+
+def verified(cookie: str, key: bytes, *required: str) -> Claims | None:
+    """What a cookie of ours says; None if it is forged, expired or of another kind."""
+    try:
+        claims: Claims = jwt.decode(cookie, key, algorithms=["HS256"], options={"require": list(required)})
+    except jwt.InvalidTokenError:
+        return None
+    return claims

@@ -1,61 +1,57 @@
-"""Clients of the two shared stores: a SQLite file that all instances open, and Redis."""
+"""The shared stores of one instance, each opened when a feature first asks for it."""
 
 import sqlite3
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from functools import cached_property
 
+import asyncpg
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-BUSY_LIMIT_S = 5.0
+from .databases import Database, PostgresDatabase, SqliteDatabase
+from .settings import Settings, Shared
+
+STORE_IS_AWAY = (RedisError, sqlite3.OperationalError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
-class Database:
-    """One connection to a SQLite file. Its calls take well under a millisecond, so they run in the event loop."""
+class Stores:
+    """`in_redis` says which of the two to use; a feature that finds it false uses `database(its tables)`."""
 
-    def __init__(self, path: str, schema: str) -> None:
-        """Opens or creates the file; raises sqlite3.OperationalError if it can't within BUSY_LIMIT_S."""
-        self._connection = sqlite3.connect(path, timeout=BUSY_LIMIT_S, isolation_level=None)
-        self._enter_wal()
-        # The log is handed to the kernel before we answer, so it outlives the process, though not a power cut.
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        with self.transaction() as connection:
-            for statement in schema.split(";"):
-                connection.execute(statement)
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.in_redis = settings.shared is Shared.REDIS
 
-    def _enter_wal(self) -> None:
-        """Switching to WAL ignores the busy timeout, and every instance does it at its start: so wait here."""
-        deadline = time.monotonic() + BUSY_LIMIT_S
-        while True:
-            try:
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+    @cached_property
+    def redis(self) -> Redis:
+        assert self._settings.redis_url, "settings refuse a shared Redis without its address"
+        return connect_redis(self._settings.redis_url)
 
-    @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside is kept together, or not at all. IMMEDIATE: a lock taken late could not be waited for."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield self._connection
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+    @cached_property
+    def _database(self) -> Database:
+        if self._settings.shared is Shared.POSTGRES:
+            return PostgresDatabase(self._settings.postgres_url or "")
+        return SqliteDatabase(self._settings.sqlite)
 
-    def rows(self, query: str, *values: object) -> list[tuple[str, ...]]:
-        with closing(self._connection.execute(query, values)) as cursor:
-            return cursor.fetchall()
+    def database(self, schema: str) -> Database:
+        """The shared database, with these tables in it."""
+        self._database.declare(schema)
+        return self._database
 
-    def close(self) -> None:
-        self._connection.close()
+    async def answer(self) -> None:
+        """Returns if every store in use can be reached; raises what its client raises."""
+        if "redis" in self.__dict__:
+            await self.redis.ping()
+        if "_database" in self.__dict__:
+            await self._database.run("SELECT 1")
+
+    async def close(self) -> None:
+        if "redis" in self.__dict__:
+            await self.redis.aclose()
+        if "_database" in self.__dict__:
+            await self._database.close()
 
 
 def connect_redis(url: str) -> "Redis":
@@ -67,7 +63,7 @@ def connect_redis(url: str) -> "Redis":
         socket_timeout=2,
         socket_connect_timeout=1,
         decode_responses=True,
-        # Every write of ours may be sent twice without harm: they set values, and never add to one.
+        # Every write of ours may be sent twice without harm; only the metrics may then count too much.
         retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 3),
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
     )

@@ -1,37 +1,56 @@
-"""Settings to parts: the only place where the variants differ."""
+"""Settings to parts: which sessions and reviews an instance has. Other features choose in their own module."""
 
+from . import identity, revocations
 from . import reviews as shop_reviews
 from . import sessions as shop_sessions
 from .defects import WriteBehindReviews, WriteBehindStore
-from .reviews import MemoryReviews, RedisReviews, Reviews, SqliteReviews
-from .sessions import Hybrid, MemoryStore, RedisStore, ServerSide, Sessions, SessionStore, SignedToken, SqliteStore
-from .settings import Settings, Where
-from .stores import Database, connect_redis
+from .instance import Instance
+from .reviews import MemoryReviews, RedisReviews, Reviews, SqlReviews
+from .sessions import Hybrid, MemoryStore, RedisStore, ServerSide, Sessions, SessionStore, SignedToken, SqlStore
+from .settings import Defect, Place, Settings, Where
+from .stores import Stores
 
-SCHEMA = f"{shop_sessions.SCHEMA};{shop_reviews.SCHEMA}"
+
+def wire(settings: Settings) -> Instance:
+    """One instance; opens the SQLite file if something lives in it, Redis and PostgreSQL when first used."""
+    stores = Stores(settings)
+    opened = sessions(settings, stores)
+    if Defect.LEAKY_GLOBAL in settings.defects:
+        opened = identity.SetsCurrentUser(opened)
+    return Instance(settings=settings, stores=stores, sessions=opened, reviews=reviews(settings, stores))
 
 
-def wire(settings: Settings) -> tuple[Sessions, Reviews]:
-    """The halves of one instance; opens the SQLite file if the variant has one, Redis when first used."""
-    store, reviews = places(settings)
-    if settings.ack_before_persist_ms:
-        delay_s = settings.ack_before_persist_ms / 1000
-        store, reviews = WriteBehindStore(store, delay_s), WriteBehindReviews(reviews, delay_s)
+def sessions(settings: Settings, stores: Stores) -> Sessions:
+    """What the cookie carries, over the place where the rest lives."""
     match settings.sessions:
         case Where.JWT:
-            return SignedToken(settings.secret), reviews
+            return SignedToken(settings.secret, revocations.choose(settings, stores))
         case Where.HYBRID:
-            return Hybrid(settings.secret, store), reviews
+            revoked = revocations.choose(settings, stores)
+            return Hybrid(settings.secret, session_store(settings, stores), revoked)
         case _:
-            return ServerSide(store), reviews
+            return ServerSide(session_store(settings, stores))
 
 
-def places(settings: Settings) -> tuple[SessionStore, Reviews]:
-    """Where state lives: in this process, in the shared Redis, or in the shared SQLite file."""
+def session_store(settings: Settings, stores: Stores) -> SessionStore:
+    store: SessionStore
     if settings.sessions is Where.MEMORY:
-        return MemoryStore(), MemoryReviews()
-    if settings.redis_url and settings.sessions is not Where.SQLITE:
-        redis = connect_redis(settings.redis_url)
-        return RedisStore(redis), RedisReviews(redis)
-    database = Database(settings.sqlite, SCHEMA)
-    return SqliteStore(database), SqliteReviews(database)
+        store = MemoryStore()
+    elif stores.in_redis:
+        store = RedisStore(stores.redis)
+    else:
+        store = SqlStore(stores.database(shop_sessions.SCHEMA))
+    delay_s = settings.ack_before_persist_ms / 1000
+    return WriteBehindStore(store, delay_s) if delay_s else store
+
+
+def reviews(settings: Settings, stores: Stores) -> Reviews:
+    kept: Reviews
+    if settings.reviews is Place.MEMORY:
+        kept = MemoryReviews()
+    elif stores.in_redis:
+        kept = RedisReviews(stores.redis)
+    else:
+        kept = SqlReviews(stores.database(shop_reviews.schema("reviews")))
+    delay_s = settings.ack_before_persist_ms / 1000
+    return WriteBehindReviews(kept, delay_s) if delay_s else kept

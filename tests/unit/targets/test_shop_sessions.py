@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from targets.shop import app, sessions, wiring
+from targets.shop import bodies, revocations, sessions, wiring
 from targets.shop.defects import EveryNthFails, WriteBehindReviews, WriteBehindStore
 from targets.shop.reviews import MemoryReviews, Reviews, new_review
+from targets.shop.revocations import MemoryRevocations
 from targets.shop.sessions import MemoryStore, Session, Sessions, SignedToken
-from targets.shop.settings import Settings, SettingsError
+from targets.shop.settings import Place, Settings, SettingsError, Shared
+from targets.shop.stores import Stores
 
 Pair = tuple[tuple[Sessions, Reviews], tuple[Sessions, Reviews]]
 Pairs = Callable[[str], Pair]
@@ -25,17 +27,22 @@ def pairs(tmp_path: Path) -> Pairs:
         env = {"SHOP_SQLITE": str(tmp_path / "shop.sqlite"), "SHOP_SECRET": "shared"}
         if variant == "hybrid":
             return hybrid_on_sqlite(env), hybrid_on_sqlite(env)
-        settings = Settings.from_environment(env | {"SHOP_SESSIONS": variant})
-        return wiring.wire(settings), wiring.wire(settings)
+        return halves(env | {"SHOP_SESSIONS": variant}), halves(env | {"SHOP_SESSIONS": variant})
 
     return pair
+
+
+def halves(env: dict[str, str]) -> tuple[Sessions, Reviews]:
+    instance = wiring.wire(Settings.from_environment(env))
+    return instance.sessions, instance.reviews
 
 
 def hybrid_on_sqlite(env: dict[str, str]) -> tuple[Sessions, Reviews]:
     """The hybrid half with the embedded store in the place of Redis."""
     settings = Settings.from_environment(env | {"SHOP_SESSIONS": "sqlite"})
-    store, reviews = wiring.places(settings)
-    return sessions.Hybrid(settings.secret, store), reviews
+    stores = Stores(settings)
+    store, revoked = wiring.session_store(settings, stores), revocations.choose(settings, stores)
+    return sessions.Hybrid(settings.secret, store, revoked), wiring.reviews(settings, stores)
 
 
 async def read_elsewhere(pair: Pair) -> tuple[Session | None, Session | None]:
@@ -110,15 +117,16 @@ def test_token_of_another_key_is_refused() -> None:
     """A key per process is state: what one signs the other takes for a forgery."""
 
     async def scenario() -> Session | None:
-        return await SignedToken("one").read(await SignedToken("other").open("ann"))
+        mine, theirs = SignedToken("one", MemoryRevocations()), SignedToken("other", MemoryRevocations())
+        return await mine.read(await theirs.open("ann"))
 
     assert asyncio.run(scenario()) is None
 
 
 def test_token_with_the_longest_names_fits_into_a_cookie() -> None:
     """Clients drop cookies over 4096 bytes, silently."""
-    longest = "\N{SNOWMAN}" * app.LONGEST_NAME
-    cookie = asyncio.run(SignedToken("key").save("", Session(user=longest, nickname=longest)))
+    longest = "\N{SNOWMAN}" * bodies.LONGEST_NAME
+    cookie = asyncio.run(SignedToken("key", MemoryRevocations()).save("", Session(user=longest, nickname=longest)))
     assert len(cookie) < 4000
 
 
@@ -180,9 +188,13 @@ def test_fault_500_every_third_spares_health_checks() -> None:
 @pytest.mark.parametrize(
     ("env", "sentence"),
     [
-        ({"SHOP_SESSIONS": "disk"}, "SHOP_SESSIONS=disk is not one of memory, sqlite, redis, jwt, hybrid"),
+        ({"SHOP_SESSIONS": "disk"}, "=disk is not one of memory, shared, sqlite, redis, postgres, jwt, hybrid"),
         ({"SHOP_SESSIONS": "redis"}, "needs SHOP_REDIS_URL"),
         ({"SHOP_SESSIONS": "jwt"}, "needs SHOP_SECRET"),
+        ({"SHOP_CART": "s3"}, "SHOP_CART=s3 is not one of shared, memory"),
+        ({"SHOP_UPLOADS": "s3"}, "needs SHOP_S3_URL"),
+        ({"SHOP_SHARED": "postgres"}, "needs SHOP_POSTGRES_URL"),
+        ({"SHOP_DEFECT": "torn, lost"}, "SHOP_DEFECT=lost is not one of"),
         ({"SHOP_FAULT": "500"}, "not of the form 500-every-10"),
         ({"PORT": "http"}, "PORT=http is not a whole number"),
     ],
@@ -191,3 +203,26 @@ def test_settings_that_cannot_work_are_refused(env: dict[str, str], sentence: st
     """A wrong setting is a sentence at the start, not a surprise in a session."""
     with pytest.raises(SettingsError, match=sentence):
         Settings.from_environment(env)
+
+
+@pytest.mark.parametrize(
+    ("env", "shared", "cart"),
+    [
+        ({}, Shared.SQLITE, Place.MEMORY),
+        ({"SHOP_SHARED": "sqlite"}, Shared.SQLITE, Place.SHARED),
+        ({"SHOP_SESSIONS": "sqlite", "SHOP_REDIS_URL": "redis://r"}, Shared.SQLITE, Place.SHARED),
+        ({"SHOP_SESSIONS": "jwt", "SHOP_SECRET": "s", "SHOP_REDIS_URL": "redis://r"}, Shared.REDIS, Place.SHARED),
+        ({"SHOP_POSTGRES_URL": "postgresql://p"}, Shared.POSTGRES, Place.SHARED),
+        ({"SHOP_SESSIONS": "redis", "SHOP_REDIS_URL": "redis://r", "SHOP_CART": "memory"}, Shared.REDIS, Place.MEMORY),
+    ],
+)
+def test_features_are_shared_as_soon_as_a_store_is_named(env: dict[str, str], shared: Shared, cart: Place) -> None:
+    """A defect is one setting on top of a shop that shares all else, and a shop without a store keeps to itself."""
+    settings = Settings.from_environment(env)
+    assert (settings.shared, settings.cart) == (shared, cart)
+
+
+def test_two_names_for_the_shared_store_are_refused() -> None:
+    """There is one."""
+    with pytest.raises(SettingsError, match="SHOP_SESSIONS=sqlite contradicts SHOP_SHARED=redis"):
+        Settings.from_environment({"SHOP_SESSIONS": "sqlite", "SHOP_SHARED": "redis", "SHOP_REDIS_URL": "redis://r"})
