@@ -17,13 +17,18 @@ NEAR_NS = 5 * NS
 LAST_MOMENTS_NS = NS // 2
 """Losses further back than this aren't called acknowledged before persisted."""
 
+UNASKED_NS = 2 * NS
+"""A holder that dies so long after the others' last word dies over the question: under a burst it waits in line."""
+
 SURVIVORS = 5
 """Older writes of the same victim that must be there before a loss is called acknowledged before persisted."""
 
 ALIKE = 0.2
 """Losses under living instances, as a share of those under dead ones, from which on deaths explain neither."""
 
-BY_KILLS = frozenset({Cause.LOST_WITH_INSTANCE, Cause.ACK_BEFORE_PERSIST, Cause.LOCAL_DISK, Cause.COLLATERAL})
+BY_KILLS = frozenset(
+    {Cause.LOST_WITH_INSTANCE, Cause.ACK_BEFORE_PERSIST, Cause.MID_WRITE, Cause.LOCAL_DISK, Cause.COLLATERAL}
+)
 BETWEEN_INSTANCES = frozenset({Cause.ONE_INSTANCE, Cause.WORKER_PROCESS})
 
 
@@ -63,7 +68,11 @@ class Evidence:
             and (cell.healed or cell.writer_has)
             for cell in known.of(MatrixProbed)
         )
-        nowhere = [one for one in tally.anomalies if one.confirmed and one.guarantee and not _split(one)]
+        nowhere = [
+            one
+            for one in tally.anomalies
+            if one.confirmed and one.guarantee and not _split(one) and not _holder_died_meanwhile(one, known)
+        ]
         gone = [one for one in nowhere if one.healed_ns < 0]
         orphans = sum(1 for one in gone if _died_before(one, known) is not None)
         first_ns = min((death.death_ns for death in known.deaths), default=known.last_ns)
@@ -82,6 +91,10 @@ def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
     read = anomaly.read
     if any(store.t_ns <= max(read.done_ns, read.sent_ns) for store in evidence.known.of(StoreDied)):
         return Explained(anomaly=anomaly, cause=Cause.STORE, death=None)
+    if anomaly.cause is not None:
+        within = anomaly.cause is Cause.ONE_INSTANCE and evidence.several_processes
+        death = None if anomaly.cause in BETWEEN_INSTANCES else _died_before(anomaly, evidence.known)
+        return Explained(anomaly=anomaly, cause=Cause.WORKER_PROCESS if within else anomaly.cause, death=death)
     if not anomaly.guarantee:
         return _near(anomaly, evidence)
     if _split(anomaly) and _holders(anomaly)[0] <= {anomaly.acker}:
@@ -112,7 +125,7 @@ def _holder_died_meanwhile(anomaly: Anomaly, known: Timeline) -> bool:
         and elsewhere
         and not asked
         and death is not None
-        and read.done_ns < death.death_ns - death.error_ns <= last_ns
+        and read.done_ns < death.death_ns - death.error_ns <= last_ns + UNASKED_NS
     )
 
 
@@ -189,6 +202,7 @@ _FIXES = {
     "environment or a secret, not made at start), and {store}",
     Cause.ACK_BEFORE_PERSIST: "acknowledge only after the store has confirmed the write: no write-behind buffer, and "
     "flush before the answer",
+    Cause.MID_WRITE: "write under another name and rename once all of it is there, and {store}",
     Cause.LOCAL_DISK: "the instance's own disk goes with it: {store}",
     Cause.COLLATERAL: "one instance's death must not touch what others hold: look for replication or stickiness "
     "between instances that the death disturbs, and {store}",

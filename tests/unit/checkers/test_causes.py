@@ -1,0 +1,67 @@
+"""Which cause the evidence allows, case by case."""
+
+from __future__ import annotations
+
+from chaoscheck.checkers.base import Anomaly, Reread, Tally
+from chaoscheck.checkers.causes import Evidence, Explained, explain
+from chaoscheck.checkers.timeline import Timeline, timeline
+from chaoscheck.model.clock import NS
+from chaoscheck.model.events import Event, InstanceDied
+from chaoscheck.model.ops import Lane
+from chaoscheck.model.verdict import Cause
+from tests.unit.checkers.making import op
+
+READ_NS = 10 * NS
+
+
+def died(name: str, at_ns: int) -> InstanceDied:
+    return InstanceDied(
+        t_ns=at_ns, instance=name, asked=False, death_ns=at_ns, error_ns=0, exit_code=137, out_of_memory=False, log=""
+    )
+
+
+def lost(acker: str, confirms: tuple[Reread, ...], *, session: str = "s1", read_ns: int = READ_NS) -> Anomaly:
+    """Acknowledged by `acker` a second before another instance missed it."""
+    read = op("see", "gone", at=read_ns, who="web-2.1", session=session, lane=Lane.USER.value)
+    return Anomaly(
+        name="LOST", promise="p", session=session, obj="o", value="v", seen="", critical=False, confirmed=True,
+        acker=acker, acked_ns=read_ns - NS, read=read, healed_ns=-1, confirms=confirms, guarantee="read-your-writes",
+    )  # fmt: skip
+
+
+def missed(via: str, done_ns: int) -> Reread:
+    return Reread(via, "gone", "", done_ns, False)
+
+
+def told(events: list[Event], *anomalies: Anomaly) -> list[Explained]:
+    known: Timeline = timeline(events)
+    tally = Tally()
+    tally.anomalies.extend(anomalies)
+    evidence = Evidence.of(known, tally, "p")
+    return [explain(one, evidence) for one in anomalies]
+
+
+def test_holder_that_dies_while_it_waits_to_be_asked_had_it_alone() -> None:
+    """Another instance missed it while the holder lived; that nobody could ask the holder any more changes nothing."""
+    confirms = (missed("web-2.1", READ_NS + NS // 50), missed("web-3.1", READ_NS + NS // 20))
+    for after_ns in (NS // 25, NS):
+        [one] = told([died("web-1.1", READ_NS + NS // 20 + after_ns)], lost("web-1.1", confirms))
+        assert one.cause is Cause.ONE_INSTANCE
+
+
+def test_holder_that_dies_much_later_is_no_excuse() -> None:
+    """It could have been asked, so the loss happened while it lived."""
+    confirms = (missed("web-2.1", READ_NS + NS // 50), missed("web-3.1", READ_NS + NS // 20))
+    [one] = told([died("web-1.1", READ_NS + 5 * NS)], lost("web-1.1", confirms))
+    assert one.cause is Cause.BACKGROUND
+
+
+def test_losses_with_a_dead_instance_keep_their_cause_beside_holders_that_died_unasked() -> None:
+    """What the living had alone isn't a loss that needs no death, so it doesn't turn the others into background."""
+    confirms = (missed("web-2.1", READ_NS + NS // 50), missed("web-3.1", READ_NS + NS // 20))
+    unasked = [lost("web-1.1", confirms, session=f"a{number}") for number in range(3)]
+    later_ns = READ_NS + 5 * NS
+    after = (missed("web-2.1", later_ns + 10), missed("web-3.1", later_ns + 10), missed("web-1.2", later_ns + 10))
+    orphans = [lost("web-1.1", after, session=f"b{number}", read_ns=later_ns) for number in range(3)]
+    causes = [one.cause for one in told([died("web-1.1", READ_NS + NS // 10)], *unasked, *orphans)]
+    assert causes == [Cause.ONE_INSTANCE] * 3 + [Cause.LOST_WITH_INSTANCE] * 3
