@@ -14,7 +14,7 @@ from itertools import islice
 from typing import ClassVar
 
 from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Reread, Tally
-from chaoscheck.model.history import OpFields
+from chaoscheck.model.history import USUAL_READ, USUAL_WRITE, Batch, OpFields
 from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.plan.steps import Promise
 
@@ -169,27 +169,26 @@ class Fold:
         return self._step(state, op)
 
     def fold(self, ops: Iterable[OpFields]) -> None:
-        if isinstance(ops, list):
+        if isinstance(ops, Batch):
             self._fold(ops)
             return
         rest = iter(ops)
         while batch := list(islice(rest, BATCH)):
-            self._fold(batch)
+            self._fold(Batch(batch))
 
-    def _fold(self, ops: list[OpFields]) -> None:
+    def _fold(self, batch: Batch) -> None:
         # The common operations, a user's acknowledged write and a read that agrees, are settled here with the object in
         # local names; `usual` is False while those don't hold it, and `floor` None then.
         presence, sessions, closed = not self.by_value, self._sessions, self._closed
+        glances, at = batch.glances, 0
         session = obj = acker = ""
-        floor = base = objects = None
+        objects: dict[str, State | Parked] | None = None
+        floor = base = None
         acked_ns = last_ns = other_ns = -1
         usual = False
         writes = slow = 0
-        for fields in ops:
-            _, whose, _, action, what, _, _, value, lane, _, judged, _, sent, done, outcome, _, _, who, seen, _ = fields
-            if not judged:
-                slow += 1
-                continue
+        reads, makes = USUAL_READ, USUAL_WRITE
+        for whose, what, code, text, who, sent, done in glances:
             if whose != session or what != obj:
                 if usual:
                     held = (obj, floor, acker, acked_ns, last_ns, other_ns, base)
@@ -198,34 +197,46 @@ class Fold:
                     else:
                         objects[obj] = held
                 session, obj = whose, what
-                if whose in sessions:
+                known = sessions.get(whose)
+                if known is None:
+                    objects = None
+                elif isinstance(known, dict):
+                    objects = known
+                elif known[0] == what:
+                    objects = None
+                else:
+                    sessions[whose] = objects = {known[0]: known}
+                if known is not None and (objects is None or what in objects):
                     objects, usual, floor, acker, acked_ns, last_ns, other_ns, base = self._resume(whose, what)
                 else:
-                    objects = floor = base = None
+                    floor = base = None
                     acker, acked_ns, last_ns, other_ns, usual = "", -1, -1, -1, True
-            if outcome == "ok" and lane == "user" and sent >= last_ns:
-                if action == "see":
-                    if seen == floor or (presence and floor is not None):
+            if sent >= last_ns:
+                if code == reads:
+                    if text == floor or (presence and floor is not None):
                         last_ns = done
                         if who != acker and who:
                             other_ns = sent
                         continue
-                elif usual and action == "do":
+                elif code == makes and usual:
                     if other_ns >= 0 and acker in closed:
                         closed[acker].append((acked_ns, other_ns))
                     elif other_ns >= 0 and acker:
                         self._seal(acker, acked_ns, other_ns)
                     writes += 1
-                    floor, acker, acked_ns, last_ns, other_ns = value, who, done, done, -1
+                    floor, acker, acked_ns, last_ns, other_ns = text, who, done, done, -1
                     continue
             slow += 1
             if usual:
                 self._hold(session, (obj, floor, acker, acked_ns, last_ns, other_ns, base))
-            self.feed(Op._make(fields))
+            # Few come here, so that looking for the whole operation is cheaper than counting all of them.
+            at = glances.index((whose, what, code, text, who, sent, done), at)
+            self.feed(Op._make(batch.whole[at]))
+            at += 1
             objects, usual, floor, acker, acked_ns, last_ns, other_ns, base = self._resume(whose, what)
         if usual:
             self._hold(session, (obj, floor, acker, acked_ns, last_ns, other_ns, base))
-        self._note("see/ok", len(ops) - writes - slow)
+        self._note("see/ok", len(glances) - writes - slow)
         self._note("do/ok", writes)
 
     def healed(self, session: str, obj: str) -> bool:

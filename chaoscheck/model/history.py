@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chaoscheck.errors import HistoryDamaged
-from chaoscheck.model.ops import Op, Outcome
+from chaoscheck.model.ops import READS, Op, Outcome
 
 VERSION = 1
 
@@ -54,6 +54,47 @@ Row = Op | SessionBorn | SessionEnded
 
 OpFields = tuple[Any, ...]
 """The fields of an Op, in its order, as a plain tuple: taking one apart costs a third of what a named one costs."""
+
+Glance = tuple[str, str, int, str, str, int, int]
+"""(session, obj, USUAL_READ | USUAL_WRITE | USUAL_UNDO | OTHER, seen or value, incarnation, sent_ns, done_ns) of an operation."""
+
+OTHER, USUAL_READ, USUAL_WRITE, USUAL_UNDO = 0, 1, 2, 3
+"""Usual are a user's own that are ok; what the others are the checker tells from whole operations."""
+
+
+class Batch:
+    """Judged operations of one promise as a checker takes them fastest; those that only prepare are left out.
+
+    It iterates over `whole`, of which `glances` tell enough for most: touching seven fields instead of twenty is what
+    makes the difference.
+    """
+
+    __slots__ = ("glances", "whole")
+
+    def __init__(self, ops: Iterable[OpFields] = ()) -> None:
+        self.whole: list[OpFields] = []
+        self.glances: list[Glance] = []
+        for fields in ops:
+            self.add(fields)
+
+    def add(self, fields: OpFields) -> None:
+        _, whose, _, action, obj, _, _, value, lane, _, judged, _, sent, done, outcome, _, _, who, seen, _ = fields
+        if not judged:
+            return
+        usual = outcome == "ok" and lane == "user"
+        if action == "see":
+            self.glances.append((whose, obj, USUAL_READ if usual else OTHER, seen, who, sent, done))
+        else:
+            writes = USUAL_WRITE if action == "do" else USUAL_UNDO if action == "undo" else OTHER
+            self.glances.append((whose, obj, writes if usual else OTHER, value, who, sent, done))
+        self.whole.append(fields)
+
+    def __iter__(self) -> Iterator[OpFields]:
+        return iter(self.whole)
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
 
 RawRow = OpFields | SessionBorn | SessionEnded
 
@@ -144,5 +185,5 @@ def _check_header(line: str, where: str) -> None:
 
 
 def _unfinished(row: list[object]) -> OpFields:
-    outcome = Outcome.DROPPED if row[4] == "see" else Outcome.UNKNOWN
+    outcome = Outcome.DROPPED if row[4] in READS else Outcome.UNKNOWN
     return (*row[1:], -1, outcome.value, 0, "no end recorded", "", "", "")
