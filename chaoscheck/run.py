@@ -58,6 +58,8 @@ class Options:
     command: str = ""
     say: Callable[[str], None] = lambda line: None
     watch: Callable[[Exchange], None] | None = None
+    enough: Callable[[Result], bool] | None = None
+    """Asked between phases and strikes of what is shown so far: True ends the run there."""
 
 
 def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
@@ -80,7 +82,7 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
                 if sound:
                     stage.enter(Phase.MATRIX)
                     matrix(stage, prober)
-            if sound and not options.only_try:
+            if sound and not options.only_try and not stage.enough():
                 _under_load(stage, prober.accounts_used)
             stage.emit(events.RunEnded)
         return _conclude_unless_stopped(folder, interrupts), folder
@@ -91,12 +93,23 @@ def _under_load(stage: Stage, accounts_used: int) -> None:
     start_traffic(stage, sizing, first_account=accounts_used)
     stage.enter(Phase.BASELINE)
     baseline(stage)
+    if stage.enough():
+        return
     stage.enter(Phase.CHAOS)
-    chaos(stage, sizing)
+    if chaos(stage, sizing):
+        return
     stage.enter(Phase.SETTLE)
     settle(stage)
     stage.enter(Phase.FINAL)
     final_reads(stage)
+
+
+def _shown(folder: RunFolder, options: Options) -> Callable[[], bool]:
+    """Whether what the run has shown so far is enough for whoever asked for it."""
+    enough = options.enough
+    if enough is None:
+        return lambda: False
+    return lambda: enough(judge(folder.plan(), folder.events(), folder.histories(), list(folder.balancer())))
 
 
 def _sweep(engine: Engine, options: Options) -> None:
@@ -173,6 +186,8 @@ def _stage(
         fault=fault,
         transport=_transport(fleet, clock),
         traffic=SimulatedTraffic(fleet) if isinstance(fleet, Simulates) else ProcessTraffic(folder.path),
+        say=options.say,
+        shown=_shown(folder, options),
     )
     with ending(stage, folder, interrupts, keep=options.keep):
         stage.emit(

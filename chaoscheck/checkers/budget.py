@@ -7,23 +7,18 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from chaoscheck.checkers.evidence import mean_interval, share_at_least
+from chaoscheck.checkers.evidence import fisher, mean_interval, share_at_least
 from chaoscheck.checkers.timeline import Strike, Timeline
 from chaoscheck.model.clock import NS
-from chaoscheck.model.ops import Lane, Op, Outcome, Phase
+from chaoscheck.model.ops import Lane, Op, Phase
 from chaoscheck.model.verdict import Gate, PhaseRow, Verdict
 from chaoscheck.plan.plan import Budget
-from chaoscheck.steps.base import Trouble
+from chaoscheck.steps.attempts import Attempts, Noticed
 
 GRAIN_NS = 10_000
 """Latencies are kept in counts of 10 µs, so that memory grows with their spread and not with the traffic."""
-NOT_SENT = frozenset({Trouble.REFUSED.value, Trouble.UNREACHABLE.value, Trouble.CONNECT_TIMEOUT.value})
-_BAD_OUTCOMES = frozenset({Outcome.UNKNOWN.value, Outcome.DROPPED.value, Outcome.UNRECOGNISED.value})
-
-
-def is_bad(op: Op) -> bool:
-    """Whether a user would call this attempt an error. A refusal by the service or "not there" is an answer."""
-    return op.outcome in _BAD_OUTCOMES or op.status == 0 or op.status >= 500
+CERTAIN = 0.99
+"""How sure we must be that late errors are more than the baseline had: each kill is looked at several times."""
 
 
 @dataclass(slots=True)
@@ -44,16 +39,59 @@ class PhaseCount(Count):
 
 
 @dataclass(slots=True)
+class SecondCount(Count):
+    last_bad_ns: int = -1
+
+
+@dataclass(slots=True)
 class StrikeCount(Count):
-    """The traffic of one strike's window, by seconds since its start."""
+    """The traffic that one strike answers for, by seconds since its start.
+
+    `last_bad_ns` is the end of the last bad attempt that was due before the strike's `end_ns`, when all should be well
+    again; `late` are the seconds after that.
+    """
 
     seconds: dict[int, Count] = field(default_factory=dict)
     last_bad_ns: int = -1
+    late: dict[int, SecondCount] = field(default_factory=dict)
 
-    def bad_seconds(self, length_ns: int) -> float:
-        """Sum of (bad / total) x seconds."""
+    def bad_seconds(self, length_ns: int, usual: float) -> float:
+        """Sum of (bad / total) x seconds, less what `usual`, the baseline's share, comes to in them."""
         parts = sorted(self.seconds.items())
-        return math.fsum(count.share * min(NS, max(0, length_ns - second * NS)) / NS for second, count in parts)
+        cost = math.fsum(
+            (count.share - usual) * min(NS, max(0, length_ns - second * NS)) / NS for second, count in parts
+        )
+        return max(0.0, cost)
+
+    def late_errors_ns(self, baseline: Count) -> int:
+        """When errors came to an end that were due late and are more than the baseline explains; -1 for none.
+
+        Goes back from the end: the first second from which on errors are too frequent to be the usual ones.
+        """
+        total = bad = 0
+        for second in sorted(self.late, reverse=True):
+            part = self.late[second]
+            total, bad = total + part.total, bad + part.bad
+            if part.bad and bad * baseline.total > baseline.bad * total:
+                chance = fisher(bad, total - bad, baseline.bad, baseline.total - baseline.bad)
+                if chance <= 1 - CERTAIN:
+                    return part.last_bad_ns
+        return -1
+
+
+class Windows:
+    """Strikes of one sort and the attempts that each answers for."""
+
+    def __init__(self, strikes: Sequence[Strike]) -> None:
+        self._strikes = strikes
+        self._starts = [strike.start_ns for strike in strikes]
+
+    def of(self, intended: int, done_ns: int) -> Strike | None:
+        """In flight at a strike's start: that one's. Else the window that the attempt was meant for, if any."""
+        number = bisect_right(self._starts, intended)
+        if number < len(self._starts) and done_ns >= self._starts[number]:
+            return self._strikes[number]
+        return self._strikes[number - 1] if number and intended < self._strikes[number - 1].until_ns else None
 
 
 class TrafficFold:
@@ -61,9 +99,10 @@ class TrafficFold:
 
     def __init__(self, known: Timeline) -> None:
         self._known = known
-        self._starts = [strike.start_ns for strike in known.strikes]
+        # A sham takes nobody away: errors in its window are its own, and the kill's before it as well.
+        self._windows = [Windows([strike for strike in known.strikes if strike.sham is sham]) for sham in (False, True)]
         self._began = [span.began_ns for span in known.spans]
-        self._held: dict[str, Op] = {}
+        self._attempts = Attempts()
         self.phases: dict[str, PhaseCount] = {}
         self.strikes: dict[int, StrikeCount] = {}
         self.answered_by: dict[str, int] = {}
@@ -72,32 +111,31 @@ class TrafficFold:
 
     def add(self, op: Op) -> None:
         """An attempt of any lane; only scheduled users' count."""
-        if op.lane != Lane.USER.value:
-            return
-        earlier = self._held.pop(op.session, None)
-        again = earlier is not None and earlier.seq == op.seq and op.attempt > earlier.attempt
-        if earlier is not None and not again:
-            self._count(earlier, bad=True)
-        if op.error in NOT_SENT:
-            # The client may go elsewhere with it; whether the user noticed is decided by that attempt.
-            self._held[op.session] = op
-            return
-        self._count(op, bad=is_bad(op), since=earlier if again else None)
+        if op.lane == Lane.USER.value:
+            for noticed in self._attempts.add(op):
+                self._count(noticed)
 
     def close(self) -> None:
         """No more attempts."""
-        for op in self._held.values():
-            self._count(op, bad=True)
-        self._held = {}
+        for noticed in self._attempts.close():
+            self._count(noticed)
 
-    def _count(self, op: Op, *, bad: bool, since: Op | None = None) -> None:
+    @property
+    def baseline(self) -> Count:
+        """What was usual before anybody was killed."""
+        return self.phases.get(Phase.BASELINE.value, Count())
+
+    def _count(self, noticed: Noticed) -> None:
+        op, intended, bad = noticed
         self.attempts += 1
         if op.status:
             self.answered_by[op.incarnation] = self.answered_by.get(op.incarnation, 0) + 1
             self.nameless += op.incarnation == ""
-        intended = since.intended_ns if since is not None else op.intended_ns
         self._phase(op, intended, bad)
-        self._strike(op, intended, bad)
+        for windows in self._windows:
+            strike = windows.of(intended, op.done_ns)
+            if strike is not None:
+                self._strike(strike, op, intended, bad)
 
     def _phase(self, op: Op, intended: int, bad: bool) -> None:
         # What ended badly belongs to the phase in which it did: the first kill may cut what the baseline began.
@@ -111,27 +149,29 @@ class TrafficFold:
             key = (op.done_ns - intended) // GRAIN_NS
             count.latencies[key] = count.latencies.get(key, 0) + 1
 
-    def _strike(self, op: Op, intended: int, bad: bool) -> None:
-        """In flight at a strike's start: its first second. Else the window that the attempt was meant for, if any."""
-        number = bisect_right(self._starts, intended)
-        if number == len(self._starts) or op.done_ns < self._starts[number]:
-            number -= 1
-            if number < 0 or intended >= self._known.strikes[number].end_ns:
-                return
-        strike = self._known.strikes[number]
+    def _strike(self, strike: Strike, op: Op, intended: int, bad: bool) -> None:
         count = self.strikes.setdefault(strike.index, StrikeCount())
         second = count.seconds.setdefault(max(0, intended - strike.start_ns) // NS, Count())
         for part in (count, second):
             part.total += 1
             part.bad += bad
+        if intended < strike.end_ns:
+            if bad:
+                count.last_bad_ns = max(count.last_bad_ns, op.done_ns)
+            return
+        late = count.late.setdefault((intended - strike.end_ns) // NS, SecondCount())
+        late.total += 1
         if bad:
-            count.last_bad_ns = max(count.last_bad_ns, op.done_ns)
+            late.bad += 1
+            late.last_bad_ns = max(late.last_bad_ns, op.done_ns, intended)
 
 
 def bad_seconds(strike: Strike, traffic: TrafficFold) -> float:
-    """Bad seconds in that strike's window; 0.0 where no traffic was."""
+    """Bad seconds in that strike's window beyond what the baseline had; 0.0 where no traffic was."""
     count = traffic.strikes.get(strike.index)
-    return count.bad_seconds(strike.end_ns - strike.start_ns) if count is not None else 0.0
+    if count is None:
+        return 0.0
+    return count.bad_seconds(strike.until_ns - strike.start_ns, traffic.baseline.share)
 
 
 def percentile(latencies: dict[int, int], share: float) -> float:

@@ -6,15 +6,28 @@ from collections.abc import Sequence
 
 from chaoscheck.checkers.budget import TrafficFold
 from chaoscheck.checkers.timeline import Strike
+from chaoscheck.model.clock import NS
 from chaoscheck.model.verdict import Gate, Verdict
+
+CALM_NS = NS // 2
+"""So long without an error before the next kill, at least, or nobody can say that the last one was over."""
 
 
 def recovery_ms(strike: Strike, traffic: TrafficFold) -> float:
-    """From the death until the replacement serves and no user's request is bad any more; -1.0 if never."""
+    """From the death until the replacement serves and no user's request is bad any more; -1.0 if never.
+
+    Soon after the replacement serves any error counts. Later ones do when they are more than the baseline explains, and
+    when they last until the next kill (or the end) the service has not recovered.
+    """
     if not strike.landed or strike.struck is None or strike.restored is None:
         return -1.0
     count = traffic.strikes.get(strike.index)
-    over_ns = max(strike.restored.t_ns, count.last_bad_ns if count is not None else -1)
+    over_ns = strike.restored.t_ns
+    if count is not None:
+        late_ns = count.late_errors_ns(traffic.baseline)
+        if late_ns >= strike.until_ns - CALM_NS:
+            return -1.0
+        over_ns = max(over_ns, count.last_bad_ns, late_ns)
     return max(0, over_ns - strike.struck.death_ns) / 1e6
 
 

@@ -18,9 +18,15 @@ from chaoscheck.model.events import (
     StrikeEnded,
     Struck,
 )
+from chaoscheck.model.ops import Phase
 from chaoscheck.model.places import Incarnation
 
 AFTER_RESTORED_NS = 2 * NS
+"""So long after strength was restored nobody should notice the strike any more."""
+
+QUIET = frozenset({Phase.SETTLE.value, Phase.FINAL.value, Phase.JUDGE.value, Phase.CLEAN.value})
+"""Phases in which no user's turn begins."""
+
 SHAM = "sham"
 
 E = TypeVar("E", bound=Event)
@@ -37,13 +43,18 @@ class Span:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strike:
-    """One strike as far as it went. Its window is [start_ns, end_ns)."""
+    """One strike as far as it went. Its window is [start_ns, end_ns).
+
+    For users' errors a strike that was no sham answers longer, until the next such one begins: `until_ns`. A service
+    that comes back sick after a while, or not at all, has that kill to thank for it.
+    """
 
     began: StrikeBegan
     struck: Struck | None = None
     restored: Restored | None = None
     ended: StrikeEnded | None = None
     end_ns: int = -1
+    until_ns: int = -1
 
     @property
     def index(self) -> int:
@@ -107,7 +118,7 @@ def timeline(events: Iterable[Event]) -> Timeline:
     """The events in the order in which they were written."""
     known = tuple(events)
     last_ns = max((event.t_ns for event in known), default=0)
-    strikes = _windows(_strikes(known), last_ns)
+    strikes = _windows(_strikes(known), known, last_ns)
     return Timeline(
         events=known, spans=_spans(known, last_ns), strikes=strikes, deaths=_deaths(known, strikes), last_ns=last_ns
     )
@@ -148,15 +159,25 @@ def _strikes(events: Sequence[Event]) -> list[Strike]:
     return list(strikes.values())
 
 
-def _windows(strikes: list[Strike], last_ns: int) -> tuple[Strike, ...]:
+def _windows(strikes: list[Strike], events: Sequence[Event], last_ns: int) -> tuple[Strike, ...]:
     """Each ends two seconds after strength was restored (a sham: when it was over), or where the next one starts."""
     starts = [strike.start_ns for strike in strikes[1:]] + [last_ns]
+    rest_ns = _rest_ns(strikes, events, last_ns)
     windowed = []
-    for strike, limit in zip(strikes, starts, strict=False):
+    for number, (strike, limit) in enumerate(zip(strikes, starts, strict=False)):
         over = strike.restored or (strike.ended if strike.sham else None)
         end_ns = over.t_ns + AFTER_RESTORED_NS if over is not None else limit
-        windowed.append(replace(strike, end_ns=max(strike.start_ns, min(end_ns, limit))))
+        end_ns = max(strike.start_ns, min(end_ns, limit))
+        until_ns = next((later.start_ns for later in strikes[number + 1 :] if not later.sham), rest_ns)
+        windowed.append(replace(strike, end_ns=end_ns, until_ns=end_ns if strike.sham else max(end_ns, until_ns)))
     return tuple(windowed)
+
+
+def _rest_ns(strikes: Sequence[Strike], events: Sequence[Event], last_ns: int) -> int:
+    """When users came to rest after the last strike."""
+    after_ns = strikes[-1].start_ns if strikes else 0
+    quiet = (event.t_ns for event in events if isinstance(event, PhaseBegan) and event.phase in QUIET)
+    return next((t_ns for t_ns in quiet if t_ns >= after_ns), last_ns)
 
 
 def _deaths(events: Sequence[Event], strikes: Sequence[Strike]) -> tuple[Death, ...]:

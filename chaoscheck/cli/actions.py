@@ -12,7 +12,7 @@ from chaoscheck.checkers.evidence import kill_bound
 from chaoscheck.cli.consoles import output, talk, write
 from chaoscheck.cli.live import view_for
 from chaoscheck.cli.progress import Aim
-from chaoscheck.cli.summary import print_summary
+from chaoscheck.cli.summary import near, print_summary
 from chaoscheck.cli.trying import Exchanges, show_held, show_probes
 from chaoscheck.engines.base import ENGINES
 from chaoscheck.faults.base import Mode
@@ -30,9 +30,17 @@ INTERRUPTED = 130
 
 
 def run_plan(
-    loaded: LoadedPlan, *, reports: Path, as_json: bool, quiet: bool, verbose: bool, keep: bool, words: list[str]
+    loaded: LoadedPlan,
+    *,
+    reports: Path,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    keep: bool,
+    fail_fast: bool,
+    words: list[str],
 ) -> int:
-    """Run, show, summarise; the exit code."""
+    """Run, show, summarise; the exit code. `fail_fast` ends the run as soon as a finding of it is a FAIL."""
     stderr = talk()
     plugins.load()
     validate(loaded)
@@ -55,9 +63,14 @@ def run_plan(
                 keep=keep,
                 command=shell_words(["chaoscheck", *words]),
                 say=lambda line: None if quiet else view.say(line),
+                enough=_failed if fail_fast else None,
             ),
         )
     return _finish(result, folder, as_json=as_json, quiet=quiet, verbose=verbose)
+
+
+def _failed(result: Result) -> bool:
+    return any(finding.verdict is Verdict.FAIL for finding in result.findings)
 
 
 def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str]) -> int:
@@ -74,10 +87,10 @@ def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str])
             watch=Exchanges(out),
         ),
     )
-    show_probes(out, folder.events())
+    show_probes(out, folder.events(), result.matrix)
     if result.verdict is Verdict.INCONCLUSIVE and not result.interrupted and show_held(out, result):
         return 0
-    print_summary(out, result, folder.path, verbose=False)
+    print_summary(out, result, folder.path, verbose=False, matrix=False)
     return INTERRUPTED if result.interrupted else result.verdict.exit_code
 
 
@@ -165,7 +178,7 @@ def report(path: Path) -> None:
     plugins.load()
     folder = load(path)
     conclude(folder)
-    output(soft_wrap=True).print(str(folder.path / "report.html"))
+    output(soft_wrap=True).print(near(folder.path / "report.html"))
 
 
 def clean() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from chaoscheck.errors import ChaosError, PlanError
 from chaoscheck.model.verdict import Verdict
 
 INTERRUPTED = 130
+WRONG_USAGE = 2
 EXIT_CODES = """Exit codes: 0 PASS, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE (not enough evidence), 4 INVALID (the plan,
 the environment or chaoscheck itself), 130 interrupted."""
 QUESTION = "Can you kill -9 any instance of a web service, at any time, without a user noticing?"
@@ -49,6 +51,7 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every finding, gate and strike.")] = False,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End as soon as a FAIL is confirmed.")] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave what was started running, to look at.")] = False,
 ) -> None:
     """Start the service, let users work on it, kill its instances, and judge."""
@@ -60,7 +63,14 @@ def run(
         return
     _leave(
         lambda: actions.run_plan(
-            loaded, reports=out, as_json=as_json, quiet=quiet, verbose=verbose, keep=keep, words=sys.argv[1:]
+            loaded,
+            reports=out,
+            as_json=as_json,
+            quiet=quiet,
+            verbose=verbose,
+            keep=keep,
+            fail_fast=fail_fast,
+            words=sys.argv[1:],
         )
     )
 
@@ -89,7 +99,8 @@ def check(
     """Judge a saved run again, from its history alone: the same result, byte for byte."""
     from chaoscheck.cli import actions
 
-    _leave(lambda: actions.check(run, as_json=as_json))
+    with _given(run.exists):
+        _leave(lambda: actions.check(run, as_json=as_json))
 
 
 @app.command()
@@ -97,7 +108,8 @@ def report(run: RunFolderArgument = Path("reports/latest")) -> None:
     """Write the reports of a saved run again, even of one that was cut off."""
     from chaoscheck.cli import actions
 
-    actions.report(run)
+    with _given(run.exists):
+        actions.report(run)
 
 
 @app.command()
@@ -143,7 +155,20 @@ def _load(path: Path, **flags: Any) -> Any:
     from chaoscheck.plan.load import load_plan
 
     keys = {"engine": ("engine",), "seed": ("seed",), "instances": ("instances",), "image": ("target", "image")}
-    return load_plan(path, overrides={keys[name]: value for name, value in flags.items() if value is not None})
+    with _given(path.is_file):
+        return load_plan(path, overrides={keys[name]: value for name, value in flags.items() if value is not None})
+
+
+@contextmanager
+def _given(is_there: Callable[[], bool]) -> Iterator[None]:
+    """A path that leads nowhere is wrong usage: there was no plan or run that could be found wanting."""
+    try:
+        yield
+    except ChaosError as error:
+        if is_there():
+            raise
+        _complain(error)
+        raise typer.Exit(WRONG_USAGE) from None
 
 
 def _complain(error: ChaosError) -> None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol
 
 from rich.console import Console, RenderableType
+from rich.constrain import Constrain
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -18,9 +19,12 @@ from rich.text import Text
 from chaoscheck.cli.plain import PlainView
 from chaoscheck.cli.progress import Aim, Progress, Slot
 from chaoscheck.model.clock import NS
-from chaoscheck.model.events import Event
+from chaoscheck.model.events import Event, Interrupted
 from chaoscheck.reporting.text import one_line
 from chaoscheck.reporting.units import millis, plural
+
+MARGIN = 3
+"""Columns left free at the right: the terminal writes ^C there, and a line that wraps could not be taken back."""
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _STATES = {"serving": "green", "ready": "green", "starting": "yellow", "dead": "red"}
@@ -78,50 +82,80 @@ class SilentView:
 
 
 class LiveView:
-    """The run on a few lines that stay where they are."""
+    """The run on a few lines that stay where they are, until it is over or interrupted; then they vanish."""
 
     def __init__(self, console: Console, aim: Aim) -> None:
         self.progress = Progress(aim=aim)
         self._heard = time.monotonic()
-        self._live = Live(console=console, get_renderable=self._now, refresh_per_second=4, transient=True)
+        self._console = console
+        self._drawing = False
+        self._rest: PlainView | None = None
+        self._live = Live(
+            console=console,
+            get_renderable=self._now,
+            refresh_per_second=4,
+            transient=True,
+            vertical_overflow="crop",
+        )
 
     def on(self, event: Event) -> None:
         self._heard = time.monotonic()
         self.progress.take(event)
+        if isinstance(event, Interrupted) and self._rest is None:
+            # Whoever pressed Ctrl-C wants to read that it was heard, and what is still being done.
+            self._clear()
+            self._rest = PlainView(self._console, self.progress.aim)
+        if self._rest is not None:
+            self._rest.on(event)
 
     def say(self, line: str) -> None:
-        self._live.console.print(Text(one_line(line)), soft_wrap=True)
+        self._console.print(Text(one_line(line)), soft_wrap=True)
 
     def __enter__(self) -> LiveView:
+        self._drawing = True
         self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        # The last frame is drawn in full, and what doesn't fit on the screen can't be taken back: so it is empty.
+        self._drawing = False
         self._live.stop()
 
     def _now(self) -> RenderableType:
-        return picture(self.progress, self.progress.now_ns / NS + time.monotonic() - self._heard)
+        if not self._drawing:
+            return Text("")
+        elapsed_s = self.progress.now_ns / NS + time.monotonic() - self._heard
+        return Constrain(picture(self.progress, elapsed_s), max(1, self._console.width - MARGIN))
 
 
 def picture(progress: Progress, elapsed_s: float) -> Table:
     """The live view at a moment: a line for each slot and promise, cut where the terminal ends."""
+    rows = [("run", _title(progress)), ("phase", _phase(progress, elapsed_s))]
+    rows += [(f"slot {number}", _slot(slot)) for number, slot in sorted(progress.slots.items())]
+    if progress.requests:
+        rows.append(("traffic", _traffic(progress)))
+    for index, promise in enumerate(dict.fromkeys([*progress.aim.promises, *progress.exposures])):
+        rows.append(("evidence" if index == 0 else "", _evidence(promise, progress)))
+    if progress.findings:
+        rows.append(("findings", _findings(progress)))
+    for index, note in enumerate(progress.notes[-2:]):
+        rows.append(("notes" if index == 0 else "", Text(one_line(note), style="yellow")))
+    return _table(rows)
+
+
+def _table(rows: list[tuple[str, Text]]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", width=8, min_width=8, no_wrap=True)
-    table.add_column(overflow="ellipsis", no_wrap=True)
-    table.add_row("run", _title(progress))
-    table.add_row("phase", _phase(progress, elapsed_s))
-    for number, slot in sorted(progress.slots.items()):
-        table.add_row(f"slot {number}", _slot(slot))
-    if progress.requests:
-        table.add_row("traffic", _traffic(progress))
-    for index, promise in enumerate(dict.fromkeys([*progress.aim.promises, *progress.exposures])):
-        table.add_row("evidence" if index == 0 else "", _evidence(promise, progress))
-    if progress.findings:
-        table.add_row("findings", _findings(progress))
-    for index, note in enumerate(progress.notes[-2:]):
-        table.add_row("notes" if index == 0 else "", Text(one_line(note), style="yellow"))
+    # A column that may not wrap takes room from the other: so the texts say it, not the column.
+    table.add_column()
+    for name, text in rows:
+        text.no_wrap, text.overflow = True, "ellipsis"
+        table.add_row(name, text)
     return table
 
 

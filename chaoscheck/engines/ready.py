@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from chaoscheck.engines.base import Fleet, HasLogs, Instance
@@ -16,6 +16,8 @@ from chaoscheck.steps.base import Answer, Transport, Trouble, Wire
 POLL_S = 0.03
 PROBE_S = 2.0
 LOG_LINES = 20
+SILENT_S = 5.0
+"""Nobody needs to be told of a shorter wait."""
 
 
 @runtime_checkable
@@ -39,16 +41,19 @@ def wait_ready(
     transport: Transport,
     clock: Clock,
     headers: Mapping[str, str] | None = None,
+    say: Callable[[str], None] = lambda line: None,
 ) -> dict[str, int]:
     """Wait until every instance is ready, for `ready.within` at most; its name -> when that was seen (run's clock, ns).
 
     `headers` are sent with a `get` (Host is the instance's address unless it is among them); no cookie is kept.
+    `say` hears now and then what a long wait waits for.
     Raises InstanceCrashed as soon as one ended, NotReady at the limit, EngineLost as the fleet does.
     """
     began = clock.now_ns()
     waiting = {instance.name: instance for instance in instances}
     seen: dict[str, str] = {}
     found: dict[str, int] = {}
+    patience = Patience(ready.within, say)
     while True:
         for name, instance in list(waiting.items()):
             seen[name] = _probe(fleet, instance, ready, transport, dict(headers or {}))
@@ -61,7 +66,26 @@ def wait_ready(
             return found
         if clock.now_ns() - began >= ready.within * NS:
             raise _not_ready(fleet, waiting, ready, seen)
+        name = next(iter(waiting))
+        patience.waited((clock.now_ns() - began) / NS, f"{name}{_others(waiting, 'and')}", seen[name])
         wait_s(clock, POLL_S)
+
+
+class Patience:
+    """Says what a long wait waits for: after five seconds, then at ten, twenty, forty, ..."""
+
+    def __init__(self, within_s: float, say: Callable[[str], None]) -> None:
+        self._within_s = within_s
+        self._say = say
+        self._next_s = SILENT_S
+
+    def waited(self, so_far_s: float, for_whom: str, seen: str) -> None:
+        """It waits on; `seen` is the last thing seen."""
+        if so_far_s < self._next_s:
+            return
+        while self._next_s <= so_far_s:
+            self._next_s *= 2
+        self._say(f"still waiting for {for_whom}: {seen} ({so_far_s:.0f} s of {self._within_s:g} s)")
 
 
 def meets(expect: Expect | None, answer: Answer) -> bool:
@@ -113,12 +137,15 @@ def _still_lives(fleet: Fleet, instance: Instance) -> None:
 
 def _not_ready(fleet: Fleet, waiting: Mapping[str, Instance], ready: Ready, seen: Mapping[str, str]) -> NotReady:
     name, instance = next(iter(waiting.items()))
-    others = f" (nor {', '.join(list(waiting)[1:])})" if len(waiting) > 1 else ""
     return NotReady(
-        f"{name}{others} was not ready within {ready.within:g} s; last seen: {seen[name]}",
+        f"{name}{_others(waiting, 'nor')} was not ready within {ready.within:g} s; last seen: {seen[name]}",
         hint=_hint(ready, seen[name]),
         details=_tail(fleet, instance),
     )
+
+
+def _others(waiting: Mapping[str, Instance], word: str) -> str:
+    return f" ({word} {', '.join(list(waiting)[1:])})" if len(waiting) > 1 else ""
 
 
 def _hint(ready: Ready, seen: str) -> str:

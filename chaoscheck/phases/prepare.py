@@ -60,6 +60,7 @@ def await_ready(stage: Stage, instances: list[Instance]) -> None:
         transport=stage.transport,
         clock=stage.clock,
         headers={**stage.plan.target.headers, **headers},
+        say=stage.say,
     )
 
 

@@ -24,7 +24,11 @@ POLL_S = 0.05
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """Mutable, and owned by the controller's one thread. `instances` are the slots' present incarnations."""
+    """Mutable, and owned by the controller's one thread. `instances` are the slots' present incarnations.
+
+    `say` shows a line to whoever watches; what matters later is an event. `shown` tells whether the run has shown
+    enough to end.
+    """
 
     loaded: LoadedPlan
     run: str
@@ -37,6 +41,8 @@ class Stage:
     fault: Fault
     transport: Transport
     traffic: Traffic
+    say: Callable[[str], None] = lambda line: None
+    shown: Callable[[], bool] = lambda: False
     phase: Phase = Phase.PLAN
     instances: dict[int, Instance] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
@@ -62,6 +68,13 @@ class Stage:
         if self.plan.target.public_url:
             return self.plan.target.public_url
         return f"http://{self.entry}" if self.entry else f"http://127.0.0.1:{self.plan.target.port}"
+
+    def enough(self) -> bool:
+        """Whether what is shown so far ends the run; says so."""
+        if not self.shown():
+            return False
+        self.emit(events.Warned, text=f"ended early, after {self.phase.value}: what was asked for is shown")
+        return True
 
     def emit(self, kind: type[events.Event], /, **data: object) -> None:
         """Record that this happened now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,16 @@ def schema() -> dict[str, Any]:
     return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "chaoscheck plan", **_draft7(made)} | {
         "title": "chaoscheck plan"
     }
+
+
+def as_written(keys: Sequence[str], lines: Mapping[str, int]) -> list[str]:
+    """Without what a short form left out: `accounts: [ann, 5]` has no `names`, and a step that is no list no number."""
+    written: list[str] = []
+    for key, then in zip(keys, [*keys[1:], ""], strict=False):
+        skipped = ".".join([*written, key]) not in lines and ".".join([*written, then]) in lines
+        if not (then and skipped):
+            written.append(key)
+    return written
 
 
 def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -161,12 +171,13 @@ def _rank(item: Any) -> tuple[int, int]:
 
 
 def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
-    keys = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "literal[", "list[", "tuple["))]
+    loc = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "literal[", "list[", "tuple["))]
+    keys = as_written(loc, lines)
     place = _place(keys, path, lines)
     dotted = ".".join(keys)
     match item["type"]:
         case "extra_forbidden":
-            known = _fields_at(Plan, keys[:-1])
+            known = _fields_at(Plan, loc[:-1])
             where = f" in {'.'.join(keys[:-1])}" if len(keys) > 1 else ""
             return PlanError(
                 f"unknown key '{keys[-1]}'{where}", place=place, hint=nearest(keys[-1], known) if known else ""

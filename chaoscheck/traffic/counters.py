@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from chaoscheck.checkers.base import PromiseChecker
-from chaoscheck.model.ops import Lane, Op, Outcome
-from chaoscheck.steps.base import Trouble
+from chaoscheck.model.ops import Lane, Op
+from chaoscheck.steps.attempts import NOT_SENT, is_bad
 from chaoscheck.traffic.base import Tick
 from chaoscheck.traffic.routes import BALANCER
 
 MS = 1_000_000
-GOOD = frozenset({Outcome.OK.value, Outcome.GONE.value})
-NOT_SENT = frozenset({Trouble.REFUSED.value, Trouble.UNREACHABLE.value, Trouble.CONNECT_TIMEOUT.value})
-"""A client that balances by itself goes elsewhere after these, as a balancer does; the judge looks at how it ended."""
 _USER = Lane.USER.value
 
 
@@ -30,7 +27,8 @@ class Counters:
     def ended(self, op: Op) -> None:
         if op.lane == _USER:
             self._latencies_ns.append(op.done_ns - op.intended_ns)
-            if (op.outcome not in GOOD or op.status >= 500) and not (op.via != BALANCER and op.error in NOT_SENT):
+            # What was not sent goes elsewhere, unless a balancer decides; the judge looks at how it ended.
+            if is_bad(op) and (op.via == BALANCER or op.error not in NOT_SENT):
                 self._bad += 1
 
     def lagged(self, lag_ns: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from samples import story
 from samples.desk import ROOT, SERVICE, Desk
 
 from chaoscheck.cli import actions
@@ -188,22 +189,76 @@ def test_mistake_is_named_by_the_line_that_it_stands_in(command: Command, desk: 
         assert f"error: plan.yaml:{line}: " in command("run", plan)[2], key
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "key", "said"),
+    [
+        ("json:text", "jsn:text", "        value:", "doesn't say how to read"),
+        ("^ok$", "[a", "        expect:", "isn't a regular expression"),
+        ("$value", "$valu", "      post:", "uses $valu, which nothing sets"),
+        ("$session", "$50", "      - get:", "has a dollar that begins no name"),
+    ],
+)
+def test_mistake_inside_a_step_is_named_by_its_own_line(
+    command: Command, tmp_path: Path, old: str, new: str, key: str, said: str
+) -> None:
+    """A promise may have many steps: its first line would leave the reader searching."""
+    text = """\
+target: {command: [stateless], ready: /healthz}
+engine: fake
+promises:
+  notes:
+    kind: register
+    do:
+      post: /notes/$value
+      expect: 201
+    see:
+      - get: /notes/first/$session
+      - get: /notes
+        value: "json:text"
+        expect: {status: 200, match: "^ok$"}
+"""
+    assert old in text
+    (tmp_path / "plan.yaml").write_text(text.replace(old, new, 1))
+    lines = enumerate(text.splitlines(), 1)
+    line = next(number for number, each in lines if each.startswith(key))
+    code, _, err = command("run", "plan.yaml", "--dry-run")
+    assert code == 4
+    assert err.startswith(f"error: plan.yaml:{line}: ") and said in err
+
+
 def test_files_that_are_no_plan_or_no_run_are_refused_in_a_sentence(command: Command, tmp_path: Path) -> None:
-    """Missing files, broken YAML, folders that no run wrote."""
+    """Missing files (wrong usage), broken YAML, folders that no run wrote."""
     (tmp_path / "broken.yaml").write_text("target: [\n")
     (tmp_path / "list.yaml").write_text("- 1\n")
     cases = {
-        ("run", "absent.yaml"): "can't read the plan absent.yaml",
-        ("run", "broken.yaml"): "is not YAML",
-        ("run", "list.yaml"): "a plan is a mapping of sections",
-        ("check", "absent"): "there is no run at absent",
-        ("report", str(tmp_path)): "is no run of chaoscheck",
+        ("run", "absent.yaml"): (2, "can't read the plan absent.yaml"),
+        ("try", str(tmp_path)): (2, "can't read the plan"),
+        ("run", "broken.yaml"): (4, "is not YAML"),
+        ("run", "list.yaml"): (4, "a plan is a mapping of sections"),
+        ("check", "absent"): (2, "there is no run at absent"),
+        ("report", "absent"): (2, "there is no run at absent"),
+        ("report", str(tmp_path)): (4, "is no run of chaoscheck"),
     }
-    for words, said in cases.items():
+    for words, (expected, said) in cases.items():
         code, out, err = command(*words)
-        assert (code, out) == (4, "")
+        assert (code, out) == (expected, ""), words
         assert said in err.splitlines()[0]
         assert "Traceback" not in err
+        assert expected == 4 or err.splitlines()[-1].startswith("hint: ")
+
+
+def test_report_and_check_print_paths_from_the_current_folder(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Short, and ready to be pasted; whole where the run lies elsewhere."""
+    run = story.write(tmp_path).path
+    code, out, _ = command("report", run)
+    assert (code, out) == (0, f"{run.relative_to(tmp_path)}/report.html\n")
+    assert f"run     {run.relative_to(tmp_path)}\n" in command("check", run)[1]
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert command("report", run)[1] == f"{run}/report.html\n"
 
 
 def test_defect_of_our_own_never_looks_like_a_fail(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -60,6 +61,7 @@ def test_live_view_keeps_to_the_width_at_any_moment(width: int) -> None:
     counts = set()
     for tenth in range(0, 640, 7):
         lines = drawn(events, tenth / 10, width)
+        assert lines[1].startswith("phase     "), "what is long must not take room from what is short"
         assert all(len(line) <= width for line in lines)
         counts.add(len(lines))
     assert max(counts) <= 1 + 1 + 3 + 1 + 3 + 2
@@ -154,5 +156,56 @@ def test_live_view_runs_and_leaves_the_terminal_clean() -> None:
         for event in story.tell_events(7, story.strikes(7)):
             view.on(event)
         view.say("building")
+        view._live.refresh()
     assert "memory-sticky" in out.getvalue() and "building" in out.getvalue()
     assert out.getvalue().rfind("\x1b[?25h") > out.getvalue().rfind("\x1b[?25l") >= 0
+
+
+def on_screen(written: str, width: int = 80, height: int = 24) -> list[str]:
+    """What a terminal of that size shows in the end, what scrolled off it included."""
+    rows, row, column = [""], 0, 0
+    for code, final, plain in re.findall(r"\x1b\[([\d;?]*)([A-Za-z])|([^\x1b])", written):
+        if final == "A":
+            row = max(row - int(code or 1), len(rows) - height, 0)
+        elif final == "K":
+            rows[row] = ""
+        elif plain == "\r":
+            column = 0
+        elif plain:
+            if plain == "\n" or column >= width:
+                row, column = row + 1, 0
+                rows += [""] * (row + 1 - len(rows))
+            if plain != "\n":
+                rows[row] = f"{rows[row][:column]:<{column}}{plain}{rows[row][column + 1 :]}"
+                column += 1
+    return [line.rstrip() for line in rows if line.strip()]
+
+
+def interrupted(height: int, echo: str = "^C") -> tuple[list[str], str]:
+    """The screen after a run that was interrupted with a full frame on it, and all that was written."""
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80, height=height)
+    told = story.tell_events(7, story.strikes(7))
+    told.append(ev.Warned(t_ns=62 * S, text="w" * 300))
+    with view_for(console, environment={}, aim=AIM) as view:
+        for event in told:
+            view.on(event)
+        view._live.refresh()
+        out.write(echo)
+        view.on(ev.Interrupted(t_ns=63 * S, during="chaos"))
+        view.on(ev.PhaseBegan(t_ns=64 * S, phase="clean up"))
+    console.print("PASS  nothing")
+    return on_screen(out.getvalue(), height=height), out.getvalue()
+
+
+@pytest.mark.parametrize("height", [24, 6])
+def test_live_view_that_is_interrupted_leaves_only_that_on_the_screen(height: int) -> None:
+    """No frame stays above the summary, on a screen too small for it either; the user reads that it was heard."""
+    screen, written = interrupted(height)
+    assert "slot 1" in written or height == 6
+    assert screen == [
+        "[   63.0 s] interrupted: ending early (once more skips the judging, never the cl",
+        "ean-up)",
+        "[   64.0 s] clean up",
+        "PASS  nothing",
+    ]

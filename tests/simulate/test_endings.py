@@ -34,3 +34,15 @@ def test_defect_in_mid_run_is_invalid_and_taken_down(tmp_path: Path, phase: Phas
     assert PhaseBegan(t_ns=events[-1].t_ns, phase=Phase.CLEAN.value) in events
     assert not any(isinstance(event, RunEnded) for event in events)
     assert (folder.path / "report.html").exists()
+
+
+def test_service_that_is_slow_to_get_ready_is_told_of_while_it_is_waited_for(tmp_path: Path) -> None:
+    """Who watches learns what is awaited, long before the limit ends the run."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(PLAN.replace("[stateless]", "[unready]"))
+    told: list[str] = []
+    result, _ = run(load_plan(path, environment={}), Options(reports=tmp_path / "reports", say=told.append))
+    assert result.verdict is Verdict.INVALID
+    assert told[0].startswith("still waiting for web-1.1")
+    assert "GET /healthz answers 500" in told[0]
+    assert 2 <= len(told) <= 5

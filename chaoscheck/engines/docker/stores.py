@@ -12,7 +12,7 @@ from chaoscheck.engines.docker.containers import Box, Containers, Wanted
 from chaoscheck.engines.docker.images import Images
 from chaoscheck.engines.docker.listening import get, listens
 from chaoscheck.engines.docker.together import together
-from chaoscheck.engines.ready import PROBE_S, meets
+from chaoscheck.engines.ready import PROBE_S, Patience, meets
 from chaoscheck.errors import NotReady, PlanError, StoreDied
 from chaoscheck.model.places import Address
 from chaoscheck.plan.plan import LoadedPlan, Ready, Store
@@ -71,6 +71,7 @@ class Stores:
     def _await(self, name: str, box: Box, check: Ready | None, ports: tuple[int, ...]) -> Running:
         within = check.within if check else 60.0
         began = time.monotonic()
+        patience = Patience(within, self._say)
         while True:
             found = self._containers.inspect(box.id)
             if found is None or not found["State"]["Running"]:
@@ -89,6 +90,7 @@ class Stores:
                     hint="see its ready check",
                     details=self._containers.logs(box.id, _LOG_LINES),
                 )
+            patience.waited(time.monotonic() - began, f"store {name}", seen)
             time.sleep(_POLL_S)
 
     def _seen(self, box: Box, check: Ready | None, ports: tuple[int, ...]) -> str:
