@@ -37,6 +37,19 @@ def fisher(hits: int, misses: int, control_hits: int, control_misses: int) -> fl
     return sum(math.comb(arm, count) * math.comb(control, all_hits - count) for count in as_extreme) / tables
 
 
+def chi_square_tail(chi2: float, freedom: int) -> float:
+    """P(X >= chi2) of a chi-square with whole degrees of freedom: an exact finite sum; 1.0 for no freedom."""
+    if freedom <= 0 or chi2 <= 0:
+        return 1.0
+    half = chi2 / 2
+    odd = 0.5 * (freedom % 2)
+    # In logarithms: a term of many degrees overflows where the factor before it is 0.
+    terms = (
+        math.exp((step + odd) * math.log(half) - half - math.lgamma(step + odd + 1)) for step in range(freedom // 2)
+    )
+    return min(1.0, math.fsum(terms) + (math.erfc(math.sqrt(half)) if odd else 0.0))
+
+
 def share_at_least(hits: int, of: int, confidence: float = 0.95) -> float:
     """The lower end (one-sided, Wilson) of the share that `hits` of `of` show; 0.0 for no samples."""
     if of <= 0 or hits <= 0:

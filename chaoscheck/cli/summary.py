@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -10,13 +11,14 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from chaoscheck.cli.grids import matrix_view
 from chaoscheck.errors import HistoryDamaged
-from chaoscheck.model.events import Troubled
-from chaoscheck.model.verdict import Cause, ChainLink, Finding, Gate, KillRow, PromiseSummary, Result, Verdict
+from chaoscheck.model.events import Event, FindingSeen, Troubled
+from chaoscheck.model.verdict import Affinity, Cause, ChainLink, Finding, Gate, KillRow, PromiseSummary, Result, Verdict
 from chaoscheck.reporting.chain import happened, is_request
 from chaoscheck.reporting.page import SYMBOL
 from chaoscheck.reporting.text import one_line
-from chaoscheck.reporting.units import clock, count, millis, percent, plural
+from chaoscheck.reporting.units import clock, count, millis, percent, plural, seen_on
 from chaoscheck.store import RunFolder
 
 STYLE = {
@@ -30,35 +32,47 @@ SHOWN = 3
 """So many findings are shown; the report has them all."""
 
 
-def print_summary(console: Console, result: Result, folder: Path, *, verbose: bool = False) -> None:
+def print_summary(
+    console: Console, result: Result, folder: Path, *, verbose: bool = False, matrix: bool = True
+) -> None:
     """Everything a reader needs to believe the verdict, or to doubt it, in 80 columns and without colour.
 
-    `verbose` shows the passed gates, every finding and every strike as well.
+    `verbose` shows the passed gates, every finding, every strike and every grid as well; `matrix` is False where the
+    matrix was shown before.
     """
     # What is only missing matters little beside what is broken.
     least = 1 if result.verdict.rank <= Verdict.INCONCLUSIVE.rank else 2
     gates = [gate for gate in result.gates if verbose or gate.verdict.rank >= least]
-    parts = [_verdict(result), _trouble(folder), _gates(gates)]
+    events = _events(folder)
+    parts = [_verdict(result), _trouble(events), _gates(gates)]
     _print(console, parts)
     found = result.findings
     shown = len(found) if verbose else SHOWN
     for number, finding in enumerate(found[:shown], start=1):
-        _print_finding(console, number, finding)
+        _print_finding(console, number, finding, result.promises)
     if found[shown:]:
         _print(console, [Text(f"and {plural(len(found) - shown, 'more finding')} in the report", style="dim")])
     _print(
         console,
         [
+            matrix_view(result.matrix, console.width, whole=verbose) if matrix else None,
             _evidence(result.promises),
             _kill_table(result.kills) if verbose else None,
             _strikes(result),
+            _withdrawn(events, result.findings),
             _warnings(result.warnings),
         ],
     )
     lines = [("again", result.command), ("seed", f"{result.seed} (fixes the strikes, not their outcome)")]
     report = folder / "report.html"
-    for name, value in [*lines, *([("report", str(report))] if report.exists() else []), ("run", str(folder))]:
+    for name, value in [*lines, *([("report", near(report))] if report.exists() else []), ("run", near(folder))]:
         console.print(Text.assemble((f"{name:<8}", "dim"), one_line(value)), soft_wrap=True, highlight=False)
+
+
+def near(path: Path) -> str:
+    """The path from the current folder where it lies below it."""
+    whole, here = path.resolve(), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
 
 
 def _print(console: Console, parts: Iterable[RenderableType | None]) -> None:
@@ -78,12 +92,16 @@ def _verdict(result: Result) -> RenderableType:
     return table
 
 
-def _trouble(folder: Path) -> RenderableType | None:
-    """What stopped the run, with the last lines of its evidence."""
+def _events(folder: Path) -> Sequence[Event]:
+    """Nothing of a run whose events can't be read: what is wrong with it is in the result."""
     try:
-        events = RunFolder(folder).events()
+        return RunFolder(folder).events()
     except HistoryDamaged:
-        return None
+        return ()
+
+
+def _trouble(events: Iterable[Event]) -> RenderableType | None:
+    """What stopped the run, with the last lines of its evidence."""
     for event in events:
         if isinstance(event, Troubled):
             lines = [
@@ -105,11 +123,11 @@ def _gates(gates: list[Gate]) -> RenderableType | None:
     return table if table.row_count else None
 
 
-def _print_finding(console: Console, number: int, finding: Finding) -> None:
+def _print_finding(console: Console, number: int, finding: Finding, promises: Sequence[PromiseSummary]) -> None:
     critical = " (critical)" if finding.critical else ""
-    objects = plural(finding.count, "object")
+    where = seen_on(finding, promises)
     title = Text(
-        f"{number}. {one_line(finding.promise)}: {finding.anomaly}, {finding.cause}, {objects}{critical}",
+        f"{number}. {one_line(finding.promise)}: {finding.anomaly}, {finding.cause}, {where}{critical}",
         style="bold red",
     )
     blame = (
@@ -160,13 +178,18 @@ def _evidence(promises: tuple[PromiseSummary, ...]) -> RenderableType | None:
             f"<= {percent(row.bound_exposure)}" if row.exposures and not row.violations else "-",
             f"<= {percent(row.bound_kill)}" if row.exposures and not row.violations else "-",
         )
-    return table
+    if not any(row.violations for row in promises):
+        return table
+    told = "exposures: put at risk by a kill and read back whole; broken: the sum of the promise's findings"
+    return Group(table, Text(told, style="dim"))
 
 
 def _strikes(result: Result) -> RenderableType | None:
     table = Table.grid(padding=(0, 2))
     if result.kills:
         table.add_row(Text("kills", style="dim"), Text(_kills(result.kills)))
+    if result.routing is not None and result.routing.affinity is not Affinity.UNKNOWN:
+        table.add_row(Text("routing", style="dim"), Text(one_line(result.routing.words)))
     for gate in result.gates:
         if gate.group in ("budget", "recovery"):
             table.add_row(
@@ -206,6 +229,24 @@ def _kills(rows: tuple[KillRow, ...]) -> str:
     return (
         f"{len(landed)} of {len(meant)} confirmed over {slots}, {shams}{strength}; "
         f"{plural(flying, 'request')} in flight, {failed} of them failed"
+    )
+
+
+def _withdrawn(events: Iterable[Event], findings: Iterable[Finding]) -> RenderableType | None:
+    """What was shown while the run went on and is no finding: a worker knows only its own sessions, and no cause."""
+    held = {(finding.promise, finding.anomaly) for finding in findings}
+    seen = {(one.promise, one.anomaly, one.session, one.obj) for one in events if isinstance(one, FindingSeen)}
+    sorts = Counter((promise, anomaly) for promise, anomaly, *_ in seen)
+    told = [
+        f"{anomaly} {one_line(promise)}" + (f" x{number}" if number > 1 else "")
+        for (promise, anomaly), number in sorted(sorts.items())
+        if (promise, anomaly) not in held
+    ]
+    if not told:
+        return None
+    return Text(
+        f"seen live, not held: {', '.join(told)} (by the whole history it is no violation, or one that the plan "
+        "allows, or part of another finding)"
     )
 
 

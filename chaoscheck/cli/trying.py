@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from chaoscheck.model.events import ControlProbed, Event, MatrixProbed
+from chaoscheck.cli.grids import print_matrix
+from chaoscheck.model.events import ControlProbed, Event
 from chaoscheck.model.ops import Lane, Outcome
-from chaoscheck.model.verdict import Result
+from chaoscheck.model.verdict import MatrixCell, Result
 from chaoscheck.steps.mask import printable
 from chaoscheck.steps.perform import Exchange
 
@@ -50,8 +51,8 @@ def _answered(exchange: Exchange) -> str:
     return f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(why + seen + took)}  {escape(said)}"
 
 
-def show_probes(console: Console, events: Sequence[Event]) -> None:
-    """Controls in words, the matrix as a grid."""
+def show_probes(console: Console, events: Sequence[Event], matrix: Sequence[MatrixCell]) -> None:
+    """Controls in words, the matrix as grids."""
     console.print()
     for event in events:
         if isinstance(event, ControlProbed):
@@ -61,15 +62,9 @@ def show_probes(console: Console, events: Sequence[Event]) -> None:
                 f"held {event.held} of {event.tries} times",
                 highlight=False,
             )
-    cells = [event for event in events if isinstance(event, MatrixProbed)]
-    for promise in dict.fromkeys(cell.promise for cell in cells):
-        mine = [cell for cell in cells if cell.promise == promise]
-        names = list(dict.fromkeys(cell.writer for cell in mine))
-        console.print(f"matrix {escape(promise)} (rows: written on; columns: read on)", highlight=False)
-        console.print(" " * 10 + "".join(f"{name:>10}" for name in names), highlight=False)
-        for writer in names:
-            row = "".join(f"{_mark(mine, writer, reader):>10}" for reader in names)
-            console.print(f"{writer:>10}{row}", highlight=False)
+    if matrix:
+        console.print()
+        print_matrix(console, matrix)
 
 
 def show_held(console: Console, result: Result) -> bool:
@@ -84,10 +79,3 @@ def show_held(console: Console, result: Result) -> bool:
         soft_wrap=True,
     )
     return True
-
-
-def _mark(cells: list[MatrixProbed], writer: str, reader: str) -> str:
-    told = [cell.holds for cell in cells if (cell.writer, cell.reader) == (writer, reader)]
-    if not told or None in told:
-        return "?"
-    return "holds" if all(told) else "LOST"

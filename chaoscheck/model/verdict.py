@@ -35,12 +35,14 @@ class Cause(StrEnum):
     ONE_INSTANCE = "state in one instance"
     LOST_WITH_INSTANCE = "lost with the instance"
     ACK_BEFORE_PERSIST = "acknowledged before persisted"
+    MID_WRITE = "cut off in mid-write"
     LOCAL_DISK = "local disk"
     WORKER_PROCESS = "state in one worker process"
     COLLATERAL = "collateral"
     STORE = "store"
     BACKGROUND = "background"
     UNSETTLED = "not settled"
+    CONTENT = "its own content"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,13 +154,18 @@ class KillRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixCell:
-    """Written on `writer`, read on `reader` (slots; equal means fresh connections to one instance)."""
+    """Written on `writer`, read on `reader` (slots; equal means fresh connections to one instance).
+
+    `holds` is None where nothing could be told; `anomaly` names what is wrong where it doesn't hold, with ", "
+    between names.
+    """
 
     promise: str
     writer: int
     reader: int
     holds: bool | None
     note: str
+    anomaly: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,6 +181,55 @@ class PhaseRow:
     p95_ms: float
     p99_ms: float
     max_ms: float
+
+
+class Affinity(StrEnum):
+    """Where a session's next answer comes from, while its last instance lives and others serve."""
+
+    PINNED = "pinned"
+    PARTLY = "partly pinned"
+    SPREAD = "spread"
+    SINGLE = "one instance answers all"
+    UNKNOWN = "not told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Users' answers that one incarnation gave, the sessions that began on it, and the share of what was tested.
+
+    `got` of the test's unit came to it where even routing would have sent `fair` while it served.
+    """
+
+    instance: str
+    answers: int
+    sessions: int
+    got: int
+    fair: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What users' answers tell of the balancer: information, never a verdict.
+
+    Of `sessions` judged a share `pinned` always stayed (`pinned_even`: routed evenly); of `steps` from one answer to
+    the next a share `stayed` (`stayed_by_chance`: each sent anywhere, in the shares that instances had). `chi2` with
+    `freedom` degrees gives `p`, that even routing looks so uneven; its `unit` is answers, or sessions where a session's
+    answers depend on each other, "" where nothing is told. Shares and p are -1 then.
+    """
+
+    affinity: Affinity
+    sessions: int
+    pinned: float
+    pinned_even: float
+    steps: int
+    stayed: float
+    stayed_by_chance: float
+    unit: str
+    chi2: float
+    freedom: int
+    p: float
+    loads: tuple[Load, ...]
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,3 +263,4 @@ class Result:
     expected: str = ""
     because: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    routing: Routing | None = None

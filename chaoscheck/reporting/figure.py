@@ -14,7 +14,8 @@ from chaoscheck.reporting.units import NONE, clock, millis, plural
 
 WIDTH, LEFT, RIGHT = 1120.0, 104.0, 14.0
 LANE, STRIP, GAP, LABEL = 30.0, 78.0, 24.0, 15.0
-BAD = (Outcome.UNRECOGNISED, Outcome.GONE, Outcome.DROPPED, Outcome.UNKNOWN, Outcome.FAIL)
+BAD = (Outcome.UNRECOGNISED, Outcome.DROPPED, Outcome.UNKNOWN, Outcome.FAIL)
+"""What an error comes out as, from the top of the strip down."""
 _PEAKS = (1, 2, 3, 4, 6, 8, 10)
 _FLAG = 18.0
 _LETTER = 6.3
@@ -263,7 +264,7 @@ def _errors(strips: Strips, x: Callable[[float], float], top: float) -> Strip:
     empty = "" if bars else ("every user request went well" if asked else "no user request was recorded")
     return Strip(
         top=top,
-        title="not ok",
+        title="errors",
         unit=f"users, per {millis(strips.seconds * 1000)}",
         bars=tuple(bars),
         empty=empty,

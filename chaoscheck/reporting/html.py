@@ -52,9 +52,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_safe,
     )
-    for measure in (units.clock, units.span, units.millis, units.between, units.percent, units.count, units.plural):
+    measures = (units.clock, units.span, units.millis, units.between, units.percent, units.count, units.plural)
+    for measure in (*measures, units.chance):
         made.filters[measure.__name__] = measure
-    made.globals |= {"is_request": is_request, "happened": happened}
+    made.globals |= {"is_request": is_request, "happened": happened, "seen_on": units.seen_on}
     made.globals["style"] = Markup((Path(__file__).parent / "assets" / "report.css").read_text(encoding="utf-8"))
     return made
 

@@ -10,9 +10,10 @@ from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.events import Event, InstanceDied, Interrupted, StoreDied, TrafficSeen, Troubled, WorkerLost
 from chaoscheck.model.history import Row
 from chaoscheck.model.ops import Outcome
-from chaoscheck.model.verdict import Finding, Gate, MatrixCell, Result, Verdict
+from chaoscheck.model.verdict import Finding, Gate, Result, Verdict
 from chaoscheck.reporting.figure import Figure, caption, figure
 from chaoscheck.reporting.lanes import lanes
+from chaoscheck.reporting.matrix import Grid, grids
 from chaoscheck.reporting.timeline import Strips, strips
 from chaoscheck.reporting.units import clock, millis
 from chaoscheck.steps.mask import Masker
@@ -39,17 +40,6 @@ class Incident:
     what: str
     hint: str
     log: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """One promise's matrix: rows of cells, by writer and then reader."""
-
-    promise: str
-    slots: tuple[int, ...]
-    rows: tuple[tuple[int, tuple[MatrixCell | None, ...]], ...]
-    holds: int
-    told: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +82,7 @@ def page(result: Result, events: list[Event], folder: Path) -> Page:
         damage=damage,
         figure=figure(drawn, seen, findings[:WHOLE]),
         caption=caption(drawn),
-        grids=tuple(_grids(result.matrix)),
+        grids=grids(result.matrix),
         outcomes=tuple(name.value for name in Outcome if any(name in counts for counts in seen.lanes.values())),
         incidents=tuple(_incidents(events)),
         facts=tuple(_facts(result, events)),
@@ -118,19 +108,6 @@ def _strips(run: RunFolder, start_ns: int, end_ns: int) -> tuple[Strips, str]:
     except (HistoryDamaged, OSError) as error:
         nothing: tuple[Row, ...] = ()
         return strips(nothing, start_ns, end_ns), f"The history can't be read, so the strips are empty: {error}"
-
-
-def _grids(cells: Iterable[MatrixCell]) -> Iterable[Grid]:
-    promises: dict[str, dict[tuple[int, int], MatrixCell]] = {}
-    for cell in cells:
-        promises.setdefault(cell.promise, {})[cell.writer, cell.reader] = cell
-    for promise, found in promises.items():
-        slots = tuple(sorted({slot for pair in found for slot in pair}))
-        rows = tuple((writer, tuple(found.get((writer, reader)) for reader in slots)) for writer in slots)
-        told = [cell for cell in found.values() if cell.holds is not None]
-        yield Grid(
-            promise=promise, slots=slots, rows=rows, holds=sum(bool(cell.holds) for cell in told), told=len(told)
-        )
 
 
 def _incidents(events: Iterable[Event]) -> Iterable[Incident]:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from chaoscheck.model.history import Row
-from chaoscheck.model.ops import Lane, Op, Outcome
+from chaoscheck.model.ops import Lane, Op
+from chaoscheck.steps.attempts import Attempts, Noticed
 
 BINS = 200
 _STEP = math.log(1.04)
@@ -17,7 +18,7 @@ _STEP = math.log(1.04)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """What was due in one interval. `others` is the traffic of probes and strikes; `bad` has no `ok`, users' only.
+    """What was due in one interval. `others` is the traffic of probes and strikes; `bad` are users' errors by outcome.
 
     Percentiles are ms from the intended start to the end of requests that ended, NaN where none did.
     """
@@ -76,13 +77,20 @@ def strips(rows: Iterable[Row], start_ns: int, end_ns: int, bins: int = BINS) ->
     width = max(1, math.ceil((end_ns - start_ns) / bins))
     gathering = [_Gathering() for _ in range(bins)]
     lanes: dict[str, Counter[str]] = {}
+    attempts = Attempts()
+
+    def count(noticed: Iterable[Noticed]) -> None:
+        for op, intended_ns, bad in noticed:
+            index = (intended_ns - start_ns) // width
+            if 0 <= index < bins:
+                _count(gathering[index], op, intended_ns, bad)
+
     for op in rows:
         if not isinstance(op, Op):
             continue
         lanes.setdefault(op.lane, Counter())[op.outcome] += 1
-        index = (op.intended_ns - start_ns) // width
-        if 0 <= index < bins:
-            _count(gathering[index], op)
+        count(attempts.add(op) if op.lane == Lane.USER else (Noticed(op, op.intended_ns, False),))
+    count(attempts.close())
     order = [lane.value for lane in Lane]
     return Strips(
         start_ns=start_ns,
@@ -92,15 +100,15 @@ def strips(rows: Iterable[Row], start_ns: int, end_ns: int, bins: int = BINS) ->
     )
 
 
-def _count(into: _Gathering, op: Op) -> None:
+def _count(into: _Gathering, op: Op, intended_ns: int, bad: bool) -> None:
     if op.lane != Lane.USER:
         into.others += 1
         return
     into.users += 1
-    if op.outcome != Outcome.OK:
+    if bad:
         into.bad[op.outcome] += 1
     if op.done_ns >= 0:
-        millis = max((op.done_ns - op.intended_ns) / 1e6, 0.01)
+        millis = max((op.done_ns - intended_ns) / 1e6, 0.01)
         into.buckets[int(math.log(millis) // _STEP)] += 1
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from chaoscheck.model.clock import NS
+from chaoscheck.model.ops import Phase
+from chaoscheck.model.verdict import Cause, Finding, PromiseSummary
 
 NONE = "–"
 """What stands where nothing was measured; never 0, which would be a measurement."""
@@ -58,6 +61,13 @@ def percent(part: float) -> str:
     return f"{value:.2f} %" if value < 1 or value > 99 else f"{value:.3g} %"
 
 
+def chance(p: float) -> str:
+    """A p-value: "p = 0.41", "p < 0.001", "p > 0.99"; "p not told" below 0."""
+    if p < 0:
+        return "p not told"
+    return "p < 0.001" if p < 0.001 else "p > 0.99" if p > 0.99 else f"p = {p:.2g}"
+
+
 def count(number: int) -> str:
     """A count: "41,212"; NONE below 0."""
     return NONE if number < 0 else f"{number:,}"
@@ -66,3 +76,16 @@ def count(number: int) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """`3 kills`, `1 kill`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def seen_on(finding: Finding, promises: Sequence[PromiseSummary]) -> str:
+    """How much one finding counts, and of how much: "44 objects (of 102 broken)"."""
+    total = next((one.violations for one in promises if one.promise == finding.promise), finding.count)
+    of = f" (of {count(total)} broken)" if total != finding.count else ""
+    if finding.phase == Phase.MATRIX:
+        return plural(finding.count, "pair of instances", "pairs of instances") + of
+    if finding.cause is Cause.CONTENT:
+        return f"{count(finding.count)} looked into{of}"
+    if finding.phase == Phase.CONTROLS:
+        return plural(finding.count, "try", "tries") + of
+    return plural(finding.count, "object") + of

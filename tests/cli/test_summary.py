@@ -11,6 +11,7 @@ from rich.console import Console
 from samples import results, story
 
 from chaoscheck.cli.summary import print_summary
+from chaoscheck.model import events
 from chaoscheck.model.verdict import Result, Verdict
 
 
@@ -72,8 +73,8 @@ def test_summary_of_markup_in_names_is_literal(tmp_path: Path) -> None:
 
 def test_summary_of_a_run_that_stopped_shows_its_log_and_hint(tmp_path: Path) -> None:
     """The last lines of the evidence are on the screen, not only in a file."""
-    made, events = results.stillborn()
-    run = story.write(tmp_path, events=events, traffic=False)
+    made, told = results.stillborn()
+    run = story.write(tmp_path, events=told, traffic=False)
     text = "\n".join(printed(made, run.path))
     assert "| KeyError: 'REDIS_URL'" in text and "hint: look at its log below" in text
 
@@ -90,3 +91,38 @@ def test_summary_names_the_report_when_there_is_one(tmp_path: Path) -> None:
     """The path stands before the run's folder."""
     (tmp_path / "report.html").write_text("x")
     assert printed(results.result(), tmp_path)[-2] == f"report  {tmp_path / 'report.html'}"
+
+
+def test_summary_names_what_was_seen_live_and_is_no_finding(tmp_path: Path) -> None:
+    """A finding on the screen that is missing from the verdict without a word would shake the trust in both."""
+    made = results.result(Verdict.FAIL)
+    held = made.findings[0]
+    seen = [(held.promise, held.anomaly, 1), ("review", "STALE", 1), ("review", "STALE", 2), ("review", "STALE", 2)]
+    live = [
+        events.FindingSeen(t_ns=number, promise=promise, anomaly=anomaly, session=f"s{session}", obj="o")
+        for number, (promise, anomaly, session) in enumerate(seen)
+    ]
+    text = " ".join(printed(made, story.write(tmp_path, events=[*live], traffic=False).path))
+    assert "seen live, not held: STALE review x2 (" in text
+    (tmp_path / "other").mkdir()
+    only_held = story.write(tmp_path / "other", events=[*live[:1]], traffic=False)
+    assert "seen live" not in " ".join(printed(made, only_held.path))
+
+
+def test_summary_of_several_findings_of_a_promise_adds_up(tmp_path: Path) -> None:
+    """The gate's number is the sum that it shows, and each finding says of how much it is a part."""
+    made = results.result(Verdict.FAIL)
+    one = made.findings[0]
+    parts = (
+        replace(one, count=44, phase="chaos"),
+        replace(one, count=6, phase="matrix"),
+        replace(one, count=1, phase="controls"),
+    )
+    row = replace(made.promises[0], violations=51)
+    text = " ".join(" ".join(printed(replace(made, findings=parts, promises=(row,)), tmp_path)).split())
+    for said in ("44 objects (of 51 broken)", "6 pairs of instances (of 51 broken)", "1 try (of 51 broken)"):
+        assert said in text
+    assert "broken: the sum of the promise's findings" in text
+    alone = replace(made, findings=parts[:1], promises=(replace(row, violations=44),))
+    assert "44 objects (" not in " ".join(printed(alone, tmp_path)).replace("44 objects (critical)", "")
+    assert "the sum of" not in " ".join(printed(results.result(), tmp_path))

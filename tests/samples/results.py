@@ -6,15 +6,18 @@ from dataclasses import replace
 
 from chaoscheck.model import events as ev
 from chaoscheck.model.verdict import (
+    Affinity,
     Cause,
     ChainLink,
     Finding,
     Gate,
     KillRow,
+    Load,
     MatrixCell,
     PhaseRow,
     PromiseSummary,
     Result,
+    Routing,
     Verdict,
 )
 from chaoscheck.store import RESULT_VERSION
@@ -117,6 +120,34 @@ def _passed(seed: int, told: list[Strike]) -> Result:
         expected="PASS",
         because="sessions are in Redis",
         environment={"python": "3.11.2", "docker": "20.10.24", "platform": "Linux-6.1 x86_64", "cpus": "2"},
+        routing=_routing(),
+    )
+
+
+def _routing() -> Routing:
+    rows = (
+        ("web-0.1", 2304, 108, 71, 68.0),
+        ("web-0.2", 801, 21, 10, 11.0),
+        ("web-1.1", 2377, 92, 66, 68.0),
+        ("web-2.1", 2190, 80, 68, 68.0),
+    )
+    return Routing(
+        affinity=Affinity.PINNED,
+        sessions=287,
+        pinned=0.97,
+        pinned_even=0.004,
+        steps=7371,
+        stayed=0.991,
+        stayed_by_chance=0.34,
+        unit="sessions",
+        chi2=1.2,
+        freedom=4,
+        p=0.41,
+        loads=tuple(
+            Load(instance=name, answers=answers, sessions=sessions, got=got, fair=fair)
+            for name, answers, sessions, got, fair in rows
+        ),
+        words="sessions are pinned (97 % stay on one instance); sessions begin on 3 instances, even (p = 0.41)",
     )
 
 
@@ -223,7 +254,7 @@ def _failed(base: Result, told: list[Strike]) -> Result:
         *base.promises[1:],
     )
     matrix = tuple(
-        replace(cell, holds=False, note="401 from web-1.1")
+        replace(cell, holds=False, note="401 from web-1.1", anomaly="LOST")
         if cell.promise == "login" and cell.writer != cell.reader
         else cell
         for cell in base.matrix

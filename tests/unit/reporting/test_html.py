@@ -36,7 +36,7 @@ def test_page_leads_with_the_verdict_and_its_reason(tmp_path: Path, verdict: Ver
 
 
 def test_page_has_its_parts_in_order(tmp_path: Path) -> None:
-    """Gates, findings, timeline, kills, matrix, latency, outcomes, evidence, warnings, plan."""
+    """Gates, findings, timeline, kills, matrix, latency, outcomes, routing, evidence, warnings, plan."""
     tree = lxml.html.fromstring(page(tmp_path, Verdict.FAIL))
     assert tree.xpath("//h2/@id") == [
         "gates",
@@ -46,6 +46,7 @@ def test_page_has_its_parts_in_order(tmp_path: Path) -> None:
         "matrix",
         "phases",
         "outcomes",
+        "routing",
         "evidence",
         "warnings",
         "plan",
@@ -104,6 +105,55 @@ def test_page_draws_each_strike_by_its_kind(tmp_path: Path) -> None:
     assert sorted(letters) == sorted(mode[0].upper() for mode in story.MODES)
     shapes = {sign.xpath("string(text)"): sign.xpath("name(*[contains(@class, 'sign')])") for sign in signs}
     assert shapes == {"B": "path", "I": "path", "P": "rect", "S": "circle"}
+
+
+def test_page_draws_the_matrix_with_marks_and_words(tmp_path: Path) -> None:
+    """Failing pairs are told from others without colour; what they have in common and what one saw stand below."""
+    tree = lxml.html.fromstring(page(tmp_path, Verdict.FAIL))
+    drawn = tree.xpath("//section[contains(@class, 'matrix')]")
+    assert [one.xpath("string(h3)") for one in drawn] == [
+        "login 3 of 9 pairs hold",
+        "profile all 9 pairs hold",
+        "review all 9 pairs hold",
+    ]
+    marks = ["".join(row.xpath("td/text()")).split() for row in drawn[0].xpath(".//tbody/tr")]
+    assert ["".join(row) for row in marks] == ["·✗✗", "✗·✗", "✗✗·"]
+    assert drawn[0].xpath("count(.//td[contains(@class, 'own')])") == 3
+    assert " ".join(drawn[0].xpath("string(p)").split()) == (
+        "✗ LOST between every two different instances (6 pairs)0→1: 401 from web-1.1"
+    )
+    assert not drawn[1].xpath("p")
+
+
+def test_page_of_twenty_instances_draws_only_what_words_do_not_say(tmp_path: Path) -> None:
+    """400 cells that hold, or that follow a rule, are a line; an odd pattern is drawn whole, one that scrolls."""
+    run, made = story.write(tmp_path), results.result()
+    cells = [
+        replace(made.matrix[0], promise=name, writer=i, reader=j, holds=holds(i, j), anomaly="LOST" * (not holds(i, j)))
+        for name, holds in (("all", lambda i, j: True), ("own", lambda i, j: i == j), ("odd", lambda i, j: bool(i * j % 7)))
+        for i in range(1, 21)
+        for j in range(1, 21)
+    ]
+    tree = lxml.html.fromstring(html(replace(made, matrix=tuple(cells)), run.events(), run.path))
+    drawn = tree.xpath("//section[contains(@class, 'matrix')]")
+    assert [one.xpath("count(.//td)") for one in drawn] == [0, 0, 400]
+    assert "all 400 pairs hold" in drawn[0].text_content()
+    assert "between every two different instances (380 pairs)" in drawn[1].text_content()
+
+
+def test_page_tells_of_routing_in_words_and_per_instance(tmp_path: Path) -> None:
+    """Pinning with its yardstick, the test with what it counted, each instance with its share."""
+    tree = lxml.html.fromstring(page(tmp_path, Verdict.PASS))
+    text = " ".join(tree.text_content().split())
+    for part in (
+        "Sessions are pinned (97 % stay on one instance); sessions begin on 3 instances, even (p = 0.41).",
+        "routed evenly, 0.40 % would",
+        "χ² = 1.2 with 4 degrees of freedom, p = 0.41",
+        "This is information, no verdict.",
+    ):
+        assert part in text
+    row = tree.xpath("//tr[th = 'web-0.1'][count(td) = 6]")[0]
+    assert row.xpath("td/text()") == ["2,304", "30 %", "108", "71", "68.0", "1.04"]
 
 
 def test_page_of_a_run_without_traffic_says_so(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from chaoscheck.model.verdict import Verdict
 from chaoscheck.reporting.figure import BAD, LEFT, RIGHT, WIDTH, figure
 from chaoscheck.reporting.lanes import lanes
 from chaoscheck.reporting.timeline import strips
+from chaoscheck.steps.attempts import is_bad
 
 S = story.S
 
@@ -114,6 +115,8 @@ def test_rate_strip_cut_off_says_so() -> None:
     assert min(numbers) >= rate.top
 
 
-def test_error_strip_knows_every_outcome_but_ok() -> None:
-    """An outcome that is added to the model must be drawn as well."""
-    assert {*BAD, Outcome.OK} == set(Outcome)
+def test_error_strip_knows_every_outcome_that_an_error_may_have() -> None:
+    """An outcome that is added to the model must be drawn as well, or be no error."""
+    row = ("r", "s", "p", "do", "o", 0, 0, "", "user", "lb", True, S, S, S)
+    answers = {one for one in Outcome if not is_bad(Op(*row, one, 200, "", "", "", ""))}
+    assert {*BAD} == {*Outcome} - answers | {Outcome.FAIL}

@@ -35,11 +35,22 @@ def test_traffic_of_our_own_is_kept_apart() -> None:
     assert math.isnan(made.bins[0].p99_ms)
 
 
-def test_outcomes_other_than_ok_are_bad_by_name() -> None:
-    """Nothing but ok is left out of the bad ones."""
+def test_errors_counted_are_those_that_a_user_would_call_so() -> None:
+    """A read that rightly says "nothing yet" and a refusal by the service are answers; what got none is an error."""
     rows = [op(1, outcome=name) for name in ("ok", "fail", "unknown", "unknown", "gone", "dropped", "unrecognised")]
+    rows += [op(2, outcome="fail")._replace(status=0), op(3, outcome="gone")._replace(status=503)]
     made = strips(rows, 0, S, bins=1)
     assert made.bins[0].bad == {"dropped": 1, "fail": 1, "gone": 1, "unknown": 2, "unrecognised": 1}
+    assert made.bins[0].users == 9
+
+
+def test_attempt_that_went_elsewhere_unnoticed_is_no_error() -> None:
+    """Refused by the dead and answered by another: one request, due when the first attempt was."""
+    refused = op(1, outcome="fail")._replace(status=0, error="connection refused")
+    made = strips([refused, op(S // 2)._replace(attempt=1)], 0, S, bins=4)
+    assert [(each.users, each.bad) for each in made.bins] == [(1, {}), (0, {}), (0, {}), (0, {})]
+    alone = strips([refused], 0, S, bins=1).bins[0]
+    assert (alone.users, alone.bad) == (1, {"fail": 1})
 
 
 def test_requests_outside_of_the_time_count_in_the_lanes_only() -> None:
