@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from chaoscheck.model.history import OpFields
 from chaoscheck.model.ops import Op
+from chaoscheck.model.verdict import Cause
 from chaoscheck.plan.steps import Promise
 from chaoscheck.registry import Registry
 
@@ -39,7 +40,10 @@ class Anomaly:
     `confirms` are the re-reads through every instance; `confirmed` is False while they were not made or came to no
     end. `healed_ns` is when all instances agreed with the promise again, -1 if never.
     `guarantee` says what made the value certain: "read-your-writes" (an acknowledgement) or "monotonic-reads" (a read,
-    and then `acker` is who showed it); "" for values that should not exist at all.
+    and then `acker` is who showed it), "all-or-nothing" (nothing was, and half a write of `acker` is there); "" for
+    values that should not exist at all.
+    `cause` is what the contradiction itself proves, None where that takes more evidence. `besides` are the request ids
+    of further operations without which `read` contradicts nothing.
     """
 
     name: str
@@ -56,6 +60,8 @@ class Anomaly:
     healed_ns: int
     confirms: tuple[Reread, ...]
     guarantee: str = ""
+    cause: Cause | None = None
+    besides: tuple[str, ...] = ()
 
 
 NEWEST = 64
@@ -137,6 +143,24 @@ class PromiseChecker(Protocol):
 
     def tally(self) -> Tally:
         """What was seen so far; open suspicions come as anomalies that aren't confirmed."""
+        ...
+
+
+@runtime_checkable
+class Awaits(Protocol):
+    """A checker of objects that are whole only a while after they were acknowledged."""
+
+    def awaited(self, session: str) -> list[str]:
+        """Objects that a read may still show as not done, oldest first."""
+        ...
+
+
+@runtime_checkable
+class Retires(Protocol):
+    """A checker of objects that nobody may be shown any more once their end was acknowledged."""
+
+    def retired(self, session: str) -> list[str]:
+        """Objects that should be gone now, oldest first."""
         ...
 
 

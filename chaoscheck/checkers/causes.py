@@ -214,7 +214,15 @@ _FIXES = {
 }
 
 
+_ANOMALIES = {
+    "REFUSED_ELSEWHERE": "let any instance go on with what another one began: sign a form's hidden token (with its "
+    "user and an end) with one key that all instances share, or keep tokens and half-done work in a store that all of "
+    "them ask",
+}
+"""Advice where the anomaly itself says enough, in every kind."""
+
+
 def fix(words: Words, cause: Cause, anomaly: str) -> str:
     """What would make the promise hold, in a sentence."""
-    text = words.fixes.get(anomaly) or _FIXES.get(cause, "{store}").format(store=words.store)
+    text = words.fixes.get(anomaly) or _ANOMALIES.get(anomaly) or _FIXES.get(cause, "{store}").format(store=words.store)
     return text[0].upper() + text[1:] + "."

@@ -18,14 +18,31 @@ from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.model.verdict import ChainLink
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Step
+from chaoscheck.promises.base import KINDS
+from chaoscheck.steps.blob import MEDIA_TYPE, file_name, is_raw
 from chaoscheck.steps.render import default_auth
 
 ENTRY = "$ENTRY"
 """Stands for the balancer's address, which was only known while the run went on."""
+STREAMS = {
+    "websocket": (
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: Y2hhb3NjaGVja19zdHJlYQ==",
+    ),
+    "events": ("Accept: text/event-stream",),
+}
+"""How curl asks for them."""
 MOST = 12
+MOST_BESIDES = 9
+"""Writes that show it together, and are shown together."""
 EXCERPT = 90
 """Characters of an answer that a chain shows."""
 _SECRET = re.compile(r"pass|secret|token|authorization|api.?key|csrf", re.IGNORECASE)
+
+
+_KEPT = frozenset({Outcome.OK.value, Outcome.PENDING.value})
 
 
 @dataclass(slots=True)
@@ -37,7 +54,9 @@ class Wanted:
     login: Op | None = None
     prepared: list[Op] = field(default_factory=list)
     write: Op | None = None
+    undone: Op | None = None
     reads: list[Op] = field(default_factory=list)
+    besides: list[Op] = field(default_factory=list)
 
     @property
     def session(self) -> str:
@@ -57,8 +76,12 @@ class Wanted:
             self.login = op
         if op.promise != anomaly.promise:
             return
-        if op.action == "do" and op.sent_ns <= read.sent_ns:
+        if op.rid in anomaly.besides:
+            self.besides.append(op)
+        elif op.action == "do" and op.sent_ns <= read.sent_ns:
             self._write(op)
+        elif op.action == "undo":
+            self.undone = op if op.done_ns == anomaly.acked_ns else self.undone
         elif op.obj == anomaly.obj and op.judged and (op.rid == read.rid or self._confirms(op)):
             self.reads.append(op)
 
@@ -85,6 +108,7 @@ class Pair:
     cell: MatrixProbed
     user: str = ""
     login: Op | None = None
+    begun: list[Op] = field(default_factory=list)
     ops: list[Op] = field(default_factory=list)
 
     @property
@@ -97,24 +121,51 @@ class Pair:
             return
         if op.promise == login and op.action == "do" and op.outcome == Outcome.OK and op.judged:
             self.login = op
-        elif op.promise == self.cell.promise and op.obj == self.cell.obj and op.judged:
-            self.ops.append(op)
+        elif op.promise == self.cell.promise and op.obj == self.cell.obj:
+            (self.ops if op.judged else self.begun).append(op)
 
 
 def pair_chain(pair: Pair, plan: Plan, known: Timeline) -> tuple[ChainLink, ...]:
     """Login and write on one instance, the read that missed it, and what both said a little later."""
     curl = _Curl(plan, known, pair.user)
+    shown = _Shown(plan, pair.cell.promise)
     writes = [op for op in pair.ops if op.action == "do" and op.outcome == Outcome.OK]
-    first = [op for op in pair.ops if op.action == "see" and op.lane == Lane.MATRIX.value and op.outcome != Outcome.OK]
+    first = [op for op in pair.ops if op.action == "see" and op.lane == Lane.MATRIX.value and not shown.there(op)]
     later = {op.via: op for op in pair.ops if op.lane == Lane.CONFIRM.value}
+    writes = [op for op in writes if first and op.value == first[0].value] or writes
+    undone = [op for op in pair.ops if op.action == "undo" and op.outcome == Outcome.OK] if pair.cell.anomaly else []
+    if undone:
+        # What was undone there is shown again here.
+        reads = [op for op in pair.ops if op.action == "see" and op.outcome in _KEPT]
+        first = [op for op in reads if op.sent_ns > undone[-1].done_ns]
+        later = {}
     links = [curl.link(pair.login, f"logged in on {_who(pair.login)}")] if pair.login is not None else []
-    links += [curl.link(op, f"acknowledged by {_who(op)}") for op in writes[-1:]]
-    links += [curl.link(op, f"{op.outcome} on {_who(op)}") for op in first[:1]]
-    links += [
-        curl.link(op, f"later: {'there' if op.outcome == Outcome.OK else op.outcome} on {_who(op)}")
-        for op in later.values()
-    ]
+    together = MOST_BESIDES if all(op.action == "do" for op in pair.ops) else 1
+    links += [curl.link(op, f"acknowledged by {_who(op)}") for op in writes[-together:]]
+    links += [curl.link(op, f"undone, acknowledged by {_who(op)}") for op in undone[-1:]]
+    links += [curl.link(op, f"{op.outcome if undone else shown.said(op)} on {_who(op)}") for op in first[:1]]
+    links += [curl.link(op, f"later: {shown.said(op)} on {_who(op)}") for op in later.values()]
+    if not (pair.cell.told or first):
+        # Nothing was read: it was begun on one and refused by the other.
+        links += [curl.link(op, f"begun on {_who(op)}") for op in pair.begun]
+        links += [curl.link(op, f"{op.outcome} on {_who(op)}") for op in pair.ops if op.action == "do"][-1:]
     return tuple(sorted(links, key=lambda link: link.at_ns))
+
+
+class _Shown:
+    """Whether an answer of the matrix shows what was written, as the promise's kind understands it."""
+
+    def __init__(self, plan: Plan, promise: str) -> None:
+        self._kind = KINDS.get(plan.promises[promise].kind)(plan.promises[promise])
+
+    def there(self, op: Op) -> bool:
+        """A read that names no value can only be asked whether it was answered."""
+        return op.outcome in _KEPT and (op.outcome != Outcome.OK or not op.value or self._kind.shows(op.seen, op.value))
+
+    def said(self, op: Op) -> str:
+        if op.outcome != Outcome.OK:
+            return op.outcome
+        return "there" if self.there(op) else f"not there, but {op.seen[:EXCERPT]!r}"
 
 
 def collect(wanted: Sequence[Wanted | Pair], files: Iterable[Iterable[RawRow]], login: str | None) -> None:
@@ -142,7 +193,11 @@ def chain(one: Wanted, plan: Plan, known: Timeline) -> tuple[ChainLink, ...]:
         links.append(curl.link(one.login, f"logged in, acknowledged by {_who(one.login)}"))
     if one.write is not None:
         links += [curl.link(op, "prepares the next request") for op in one.prepared if op.seq == one.write.seq]
-        links.append(curl.link(one.write, f"acknowledged by {_who(one.write)}"))
+        acked = one.write.outcome == Outcome.OK
+        links.append(curl.link(one.write, f"{'acknowledged by' if acked else 'sent, end unknown:'} {_who(one.write)}"))
+    links += [curl.link(op, f"{op.outcome} on {_who(op)}") for op in one.besides[-MOST_BESIDES:]]
+    if one.undone is not None:
+        links.append(curl.link(one.undone, f"undone, acknowledged by {_who(one.undone)}"))
     death = one.explained.death
     if death is not None:
         by = f"strike {death.strike}" if death.strike >= 0 else "unasked"
@@ -172,6 +227,10 @@ def _said(op: Op, one: Wanted) -> str:
     anomaly = one.explained.anomaly
     if op.outcome == Outcome.GONE:
         return f"gone: {op.excerpt[:EXCERPT]}" if op.excerpt else "gone"
+    if op.outcome == Outcome.OK and op.action == "ledger":
+        return f"lists {op.seen[:EXCERPT]}"
+    if op.outcome == Outcome.OK and any(again.agrees and again.done_ns == op.done_ns for again in anomaly.confirms):
+        return "there"
     if op.outcome == Outcome.OK and (not anomaly.guarantee or not op.seen or op.seen in (anomaly.value, one.user)):
         return "there"
     return f"shows {op.seen!r} instead of {anomaly.value!r}" if op.seen else op.outcome
@@ -207,9 +266,13 @@ class _Curl:
             if step.method == "submit" and not op.judged
             else "POST"
             if step.method == "submit"
+            else "GET"
+            if step.method in STREAMS
             else step.method.upper()
         )
         words = ["curl", "-si"] + (["-X", method] if method != "GET" else [])
+        for header in STREAMS.get(step.method, ()):
+            words += ["-N", "-H", header] if "-N" not in words else ["-H", header]
         words += [] if guest else ["-b", "jar", "-c", "jar"]
         if self._host:
             words += ["-H", f"Host: {self._host}"]
@@ -231,6 +294,12 @@ class _Curl:
         return {**self._plan.target.headers, **shared, **step.headers}
 
     def _body(self, step: Step, names: Mapping[str, str]) -> list[str]:
+        """Files stand as their names: any file shows the same."""
+        if is_raw(step.body):
+            return ["-H", f"Content-Type: {MEDIA_TYPE}", "--data-binary", f"@{file_name(names['value'])}"]
+        if step.upload is not None:
+            fields = [f"{key}={_masked(key, _filled(value, names))}" for key, value in (step.form or {}).items()]
+            return [word for part in (*fields, f"{step.upload}=@{file_name(names['value'])}") for word in ("-F", part)]
         if step.json_ is not None:
             text = json.dumps(_deep(step.json_, names), ensure_ascii=False)
             return ["-H", "Content-Type: application/json", "-d", text]

@@ -8,10 +8,10 @@ from chaoscheck.checkers.assumptions import INCONCLUSIVE, PASS, UNRECOGNISED, ga
 from chaoscheck.checkers.evidence import fisher
 from chaoscheck.checkers.scan import Seen
 from chaoscheck.checkers.timeline import Timeline, life_of, slot_of
-from chaoscheck.model.events import FinalReadsEnded, MatrixProbed
+from chaoscheck.model.events import FinalReadsEnded, Inspected, MatrixProbed
 from chaoscheck.model.verdict import Gate
 from chaoscheck.plan.plan import Plan
-from chaoscheck.promises.base import KINDS, Pairs
+from chaoscheck.promises.base import KINDS, Inspects, Pairs
 
 
 def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
@@ -23,6 +23,7 @@ def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
     yield _bursts(plan, known, seen)
     yield _in_flight(known, seen)
     yield from _actions(plan, seen)
+    yield from _inspections(plan, known)
     yield from _understood(seen)
     yield from _accepted(plan, seen)
     yield from _final_reads(plan, known, seen)
@@ -130,6 +131,22 @@ def _bursts(plan: Plan, known: Timeline, seen: Seen) -> Gate:
     )
 
 
+def _inspections(plan: Plan, known: Timeline) -> Iterator[Gate]:
+    """What a kind wants to look into was there to be looked at; what it showed is a finding."""
+    for name, terms in plan.promises.items():
+        if not isinstance(KINDS.get(terms.kind)(terms), Inspects):
+            continue
+        sizes = [event.size for event in known.of(Inspected) if event.promise == name]
+        yield gate(
+            f"{name}: what it gives out was looked into",
+            PASS if sizes else INCONCLUSIVE,
+            "one at least",
+            f"{len(sizes)} looked into, {max(sizes)} bytes at most" if sizes else "none was there to look into",
+            n=len(sizes),
+            group="coverage",
+        )
+
+
 def _understood(seen: Seen) -> Iterator[Gate]:
     """Answers that the plan doesn't know, once kills began: they may be what a loss looks like here."""
     for promise, count in sorted(seen.unrecognised_late.items()):
@@ -150,7 +167,8 @@ def _accepted(plan: Plan, seen: Seen) -> Iterator[Gate]:
     """Writes that were refused more often once kills began: nothing was acknowledged, but users did notice."""
     for (promise, action), count in sorted(seen.refusals.items()):
         before, after = count.before, count.after
-        if not after.refused or after.refused <= UNRECOGNISED * after.total:
+        expected = KINDS.get(plan.promises[promise].kind).refuses
+        if expected or not after.refused or after.refused <= UNRECOGNISED * after.total:
             continue
         p = fisher(after.refused, after.total - after.refused, before.refused, before.total - before.refused)
         if p < 1 - plan.evidence.confidence:
@@ -183,7 +201,7 @@ def _actions(plan: Plan, seen: Seen) -> Iterator[Gate]:
         outcomes = seen.tallies[name].outcomes if name in seen.tallies else {}
         # A logout need not be part of a run: only a session kind's plan makes users leave through it.
         needed = [action for action in ("do", "see") if promise.action(action)]
-        needed += ["undo"] if promise.undo and name == plan.login else []
+        needed += ["undo"] if promise.undo and (name == plan.login or KINDS.get(promise.kind).undoes) else []
         missing += [f"{name}.{action}" for action in needed if not outcomes.get(f"{action}/ok")]
     yield gate(
         "each action succeeded",

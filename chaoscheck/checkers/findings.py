@@ -19,9 +19,9 @@ from chaoscheck.checkers.evidence import fisher
 from chaoscheck.checkers.scan import Seen
 from chaoscheck.checkers.timeline import Timeline
 from chaoscheck.model.clock import NS
-from chaoscheck.model.events import ControlProbed, MatrixProbed
+from chaoscheck.model.events import ControlProbed, Inspected, MatrixProbed
 from chaoscheck.model.ops import Lane, Outcome, Phase
-from chaoscheck.model.verdict import Cause, ChainLink, Finding, Verdict
+from chaoscheck.model.verdict import Cause, ChainLink, Finding, MatrixCell, Verdict
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Promise
 from chaoscheck.promises.base import KINDS, Words
@@ -205,7 +205,9 @@ def failed_cells(plan: Plan, known: Timeline) -> Cells:
             failed.setdefault((cell.promise, f"{MATRIX} {cell.anomaly}".strip(), matrix_cause(cell)), []).append(cell)
     for key in {key[:2] for key in failed if key[2] is Cause.WORKER_PROCESS}:
         # What its own processes don't share, other instances don't have either: one defect, not two.
-        failed[*key, Cause.WORKER_PROCESS] += failed.pop((*key, Cause.ONE_INSTANCE), [])
+        # Nor did the writer have lost it where another of its processes answered for it.
+        for cause in (Cause.ONE_INSTANCE, Cause.BACKGROUND):
+            failed[*key, Cause.WORKER_PROCESS] += failed.pop((*key, cause), [])
     return failed
 
 
@@ -228,6 +230,25 @@ def matrix_cause(cell: MatrixProbed) -> Cause:
     return Cause.ONE_INSTANCE if cell.writer_has or not cell.told else Cause.BACKGROUND
 
 
+def matrix_cell(words: Words, pair: tuple[str, int, int], probes: Sequence[MatrixProbed]) -> MatrixCell:
+    """What the probes of one (promise, writer, reader) come to: a failure decides, then what held, then that nothing
+    could be told."""
+    promise, writer, reader = pair
+    failed = {_named(words, probe): probe.note for probe in reversed(probes) if probe.holds is False}
+    if failed:
+        names = list(reversed(failed))
+        note = failed[names[0]] if len(names) == 1 else "; ".join(f"{name}: {failed[name]}" for name in names)
+        return MatrixCell(
+            promise=promise, writer=writer, reader=reader, holds=False, note=note, anomaly=", ".join(names)
+        )
+    best = next((probe for probe in probes if probe.holds), probes[0])
+    return MatrixCell(promise=promise, writer=writer, reader=reader, holds=best.holds, note=best.note)
+
+
+def _named(words: Words, cell: MatrixProbed) -> str:
+    return cell.anomaly or ("FLICKER" if matrix_cause(cell) is Cause.UNSETTLED else words.missing)
+
+
 def _matrix_finding(
     plan: Plan, promise: str, cause: Cause, cells: list[MatrixProbed], chain: tuple[ChainLink, ...]
 ) -> Finding:
@@ -235,16 +256,16 @@ def _matrix_finding(
     words = KINDS.get(kind).words
     where = f"fresh connections to {cell.reader} itself" if cause is Cause.WORKER_PROCESS else cell.reader
     pairs = len({(one.writer, one.reader) for one in cells})
-    fails = words.broken.get(cell.anomaly, "")
+    fails = words.broken.get(cell.anomaly) or _BROKEN.get(cell.anomaly)
     seen = f"{words.many} {fails}" if fails else f"what {cell.writer} acknowledged, {where} did not have"
     summary = (
         f"{promise}: {seen} ({pairs} pair{'s' if pairs != 1 else ''} of instances in the matrix, no load and no kill): "
-        f"{_because(cause, words)}"
+        f"{_because(cause, words, cell.anomaly)}"
     )
     return Finding(
         promise=promise,
         kind=kind,
-        anomaly=cell.anomaly or ("FLICKER" if cause is Cause.UNSETTLED else "LOST"),
+        anomaly=cell.anomaly or ("FLICKER" if cause is Cause.UNSETTLED else words.missing),
         verdict=Verdict.FAIL,
         critical=False,
         cause=cause,
@@ -312,6 +333,52 @@ def control_findings(plan: Plan, known: Timeline) -> list[Finding]:
     return found
 
 
+def inspection_findings(plan: Plan, known: Timeline) -> list[Finding]:
+    """What is wrong with the very things that the service gives out: no fault is needed, and none is declared away."""
+    groups: dict[tuple[str, str], list[Inspected]] = {}
+    for event in known.of(Inspected):
+        for anomaly in event.problems if event.promise in plan.promises else ():
+            groups.setdefault((event.promise, anomaly), []).append(event)
+    return [_inspection_finding(plan, *key, seen) for key, seen in groups.items()]
+
+
+def _inspection_finding(plan: Plan, promise: str, anomaly: str, seen: Sequence[Inspected]) -> Finding:
+    first, kind = seen[0], plan.promises[promise].kind
+    words, problem = KINDS.get(kind).words, first.problems[anomaly]
+    said = f"{words.many if len(seen) > 1 else words.one} {words.broken.get(anomaly, anomaly)}"
+    link = ChainLink(
+        at_ns=first.t_ns,
+        curl=f"# {first.request}",
+        instance=first.instance,
+        status=0,
+        outcome="",
+        note=f"gave out {first.size} bytes: {problem}"[:400],
+    )
+    return Finding(
+        promise=promise,
+        kind=kind,
+        anomaly=anomaly,
+        verdict=Verdict.FAIL,
+        critical=False,
+        cause=Cause.CONTENT,
+        wording="after",
+        summary=f"{promise}: {said}: {problem}",
+        fix=fix(words, Cause.CONTENT, anomaly),
+        count=len(seen),
+        session="",
+        obj="",
+        value="",
+        seen=problem,
+        phase=Phase.CONTROLS.value,
+        at_ns=first.t_ns,
+        strike=-1,
+        victim="",
+        healed_ms=-1.0,
+        acked_before_death_ms=-1.0,
+        chain=(link,),
+    )
+
+
 def ordered(plan: Plan, found: Iterable[Finding]) -> tuple[Finding, ...]:
     """The worst first. Behind sticky routing what kills did leads: users don't meet other instances without them."""
     sticky = plan.balancer.mode == "sticky"
@@ -344,12 +411,22 @@ _BROKEN = {
     "CROSS_SESSION": "showed another session's data",
     "ABORTED_READ": "showed a write that had failed",
     "PHANTOM": "showed a value that nobody wrote",
+    "REFUSED_ELSEWHERE": "begun on one instance, and refused by another one when they were finished there",
 }
 """Predicates of anomalies that mean the same in every kind."""
 
+_REASONS = {
+    "REFUSED_ELSEWHERE": "what the first request leaves behind (a form's hidden token, the first page of several) is "
+    "known only to the instance that answered it",
+}
+"""Why, where the anomaly itself tells, in every kind."""
 
-def _because(cause: Cause, words: Words) -> str:
-    told = {Cause.ONE_INSTANCE: words.lives, Cause.LOST_WITH_INSTANCE: words.died}.get(cause)
+
+def _because(cause: Cause, words: Words, anomaly: str) -> str:
+    told = words.because.get(anomaly) or _REASONS.get(anomaly) or {
+        Cause.ONE_INSTANCE: words.lives,
+        Cause.LOST_WITH_INSTANCE: words.died,
+    }.get(cause)
     return f"{told} ({cause.value})" if told else cause.value
 
 
@@ -368,7 +445,8 @@ def _summary(
     kills = len({death.strike for death in deaths if death.strike >= 0})
     blame = f" {wording} {kills} kill{'s' if kills != 1 else ''}" if kills and cause in BY_KILLS else ""
     last = f", acknowledged within the last {before_ms:.1f} ms before the death" if before_ms >= 0 else ""
-    return f"{said}{blame}{last}: {_because(cause, words)}"
+    last += f" ({one.seen})" if words.telling else ""
+    return f"{said}{blame}{last}: {_because(cause, words, name)}"
 
 
 def _wording(plan: Plan, known: Timeline, judged: Judged) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,13 +19,16 @@ from chaoscheck.checkers.findings import (
     Judged,
     control_findings,
     failed_cells,
+    inspection_findings,
     judge_anomalies,
+    matrix_cell,
     matrix_findings,
     ordered,
     representative,
     user_findings,
 )
 from chaoscheck.checkers.recovery import recovery_gate, recovery_ms
+from chaoscheck.checkers.routing import routing_warnings
 from chaoscheck.checkers.scan import InFlight, Seen, scan
 from chaoscheck.checkers.timeline import Strike, Timeline, slot_of, timeline
 from chaoscheck.errors import HistoryDamaged
@@ -63,13 +68,26 @@ def judge_rows(plan: LoadedPlan, events: Sequence[Event], files: Files, balancer
     known = timeline(events)
     damage = ""
     try:
-        seen = scan(plan.plan, known, files(), balancer)
+        with _uncollected():
+            seen = scan(plan.plan, known, files(), balancer)
     except HistoryDamaged as error:
         damage = error.message
         seen = Seen(traffic=TrafficFold(known))
     judged = judge_anomalies(plan.plan, known, seen)
     chains = {} if damage else _chains(plan.plan, known, judged, files)
     return _Judgement(plan, known, seen, judged, chains, damage).result()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Folds make no cycles: the collector would only walk through a state a session, again and again."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _chains(
@@ -115,6 +133,7 @@ class _Judgement:
         gates = tuple(self._gates(promises, findings))
         verdict = worst([one.verdict for one in gates] + [one.verdict for one in findings])
         start = known.started
+        routing = self.seen.routing.routing() if self.seen.routing is not None else None
         wall_s = start.wall_ns / NS if start is not None else 0.0
         return Result(
             version=VERSION,
@@ -142,10 +161,11 @@ class _Judgement:
             instances_share=dict(sorted(self.seen.traffic.answered_by.items())),
             operations=self.seen.operations,
             sessions=len(self.seen.users),
-            warnings=tuple(event.text for event in known.of(Warned)),
+            warnings=(*(event.text for event in known.of(Warned)), *routing_warnings(plan, routing)),
             expected=plan.expect.verdict if plan.expect is not None else "",
             because=(plan.because or "").strip(),
             environment=dict(sorted(start.environment.items())) if start is not None else {},
+            routing=routing,
         )
 
     def _findings(self) -> tuple[Finding, ...]:
@@ -154,7 +174,12 @@ class _Judgement:
         ]
         return ordered(
             self.plan,
-            [*found, *matrix_findings(self.plan, self.known, self.chains), *control_findings(self.plan, self.known)],
+            [
+                *found,
+                *matrix_findings(self.plan, self.known, self.chains),
+                *control_findings(self.plan, self.known),
+                *inspection_findings(self.plan, self.known),
+            ],
         )
 
     # Gates.
@@ -176,9 +201,8 @@ class _Judgement:
     def _promise_gate(self, one: PromiseSummary, findings: Sequence[Finding]) -> Gate:
         share = self.plan.evidence.max_loss
         expected = f"no loss; at most {_percent(share)} of exposed objects lost, with {one.confidence:.0%} confidence"
-        first = next((found for found in findings if found.promise == one.promise), None)
         if one.verdict is Verdict.FAIL:
-            actual = f"{one.violations} broken" + (f" ({first.cause.value})" if first is not None else "")
+            actual = _sum(one.violations, [found for found in findings if found.promise == one.promise])
         elif one.needed == 0:
             actual = "declared not to survive a kill; only its cost is measured"
         else:
@@ -250,7 +274,8 @@ class _Judgement:
         """Exposures; where a kill exposes once at most, one for every kill."""
         if "kill" not in promise.survives:
             return 0
-        return len(self.known.kills) if KINDS.get(promise.kind).per_kill else self.needed
+        kind, planned = KINDS.get(promise.kind), self.plan.chaos.rounds * self.plan.instances
+        return kind.kills_needed(len(self.known.kills), planned) if kind.per_kill else self.needed
 
     def _verdict(self, name: str, findings: Sequence[Finding], exposures: int, needed: int, open_: int) -> Verdict:
         own = [one.verdict for one in findings if one.promise == name]
@@ -313,13 +338,13 @@ class _Judgement:
 
     def _matrix(self) -> Iterator[MatrixCell]:
         """One cell a pair of slots: one failure decides it, and only answers that tell something count."""
-        told: dict[tuple[str, int, int], MatrixCell] = {}
+        told: dict[tuple[str, int, int], list[MatrixProbed]] = {}
         for probe in self.known.of(MatrixProbed):
-            key = (probe.promise, slot_of(probe.writer), slot_of(probe.reader))
-            before = told.get(key)
-            if before is None or before.holds is None or (before.holds and probe.holds is False):
-                told[key] = MatrixCell(promise=key[0], writer=key[1], reader=key[2], holds=probe.holds, note=probe.note)
-        yield from (told[key] for key in sorted(told))
+            told.setdefault((probe.promise, slot_of(probe.writer), slot_of(probe.reader)), []).append(probe)
+        for pair, probes in sorted(told.items()):
+            promise = self.plan.promises.get(pair[0])
+            if promise is not None:
+                yield matrix_cell(KINDS.get(promise.kind).words, pair, probes)
 
     # The reason.
 
@@ -347,14 +372,34 @@ class _Judgement:
         return f"{one.name.removesuffix(': its check can fail').removesuffix(': its check can hold')}: {one.actual}"
 
     def _of(self, found: Finding) -> str:
-        """How many were exposed, where that is the measure."""
+        """What kills put at risk beside it, where they are the measure."""
         tally = self.seen.tallies.get(found.promise)
         if tally is None or found.strike < 0:
             return ""
-        exposed = sum(
-            count for counts in (tally.exposures, tally.lost) for strike, count in counts.items() if strike >= 0
+        whole, broken = (
+            sum(count for strike, count in counts.items() if strike >= 0) for counts in (tally.exposures, tally.lost)
         )
-        return f" (of {exposed} that kills exposed)" if exposed >= found.count else ""
+        if broken < found.count:
+            # Most of it was not seen at the first read after a kill, so that these two don't add up to anything.
+            return ""
+        here = f", {found.count} of them here" if broken > found.count else ""
+        return f"; kills exposed {whole + broken}: {whole} read back whole, {broken} not{here}"
+
+
+_PLACES = {Phase.MATRIX.value: ", pairs of the matrix", Phase.CONTROLS.value: ", tries of the controls"}
+
+
+def _place(one: Finding) -> str:
+    return "" if one.cause is Cause.CONTENT else _PLACES.get(one.phase, "")
+
+
+def _sum(violations: int, found: Sequence[Finding]) -> str:
+    """All that is broken, as the sum of the findings."""
+    causes = [f"({one.cause.value}{_place(one)})" for one in found]
+    if len(found) < 2:
+        return " ".join([f"{violations} broken", *causes])
+    parts = [f"{one.count} {one.anomaly} {cause}" for one, cause in zip(found, causes, strict=True)]
+    return f"{violations} broken = {' + '.join(parts)}"
 
 
 def _succeeded(tally: Tally, promise: Promise) -> bool:

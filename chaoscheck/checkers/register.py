@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
-from chaoscheck.checkers.base import CHECKERS
-from chaoscheck.checkers.states import Fold, State
+from chaoscheck.checkers.base import CHECKERS, Anomaly
+from chaoscheck.checkers.states import Fold, State, Suspicion
 from chaoscheck.model.ops import Op, Outcome
+from chaoscheck.model.verdict import Cause
 from chaoscheck.plan.steps import Promise
+
+STALE = "STALE"
 
 
 @CHECKERS.add("register")
 class RegisterChecker(Fold):
-    """LOST, STALE, ABORTED_READ, CROSS_SESSION, PHANTOM. Values look like run.session.seq."""
+    """LOST, STALE, ABORTED_READ, CROSS_SESSION, PHANTOM. Values look like run.session.seq.
+
+    An older version is STALE, be it for a while or for good, as long as instances differ in what they show.
+    """
 
     kind: ClassVar[str] = "register"
     by_value: ClassVar[bool] = True
-    healed_name: ClassVar[str] = "STALE"
+    healed_name: ClassVar[str] = STALE
 
     def __init__(self, promise: str, terms: Promise | None = None) -> None:
         super().__init__(promise, terms)
@@ -88,14 +95,14 @@ class RegisterChecker(Fold):
             state.base = ""
         return ""
 
-    @staticmethod
-    def _landed(state: State, op: Op) -> None:
+    def _landed(self, state: State, op: Op) -> None:
         """An unknown write is seen. It may land once for each attempt that is unknown, so one of them is used up."""
         assert state.maybe is not None
         left = state.maybe.pop(op.seen) - 1
         if left:
             state.maybe[op.seen] = left
         if not state.ended:
+            self._close(state)
             state.certain(op.seen, op, by_read=True)
 
     def _other(self, state: State, op: Op) -> str:
@@ -126,4 +133,18 @@ class RegisterChecker(Fold):
         newest = state.wrote.rpartition(".")[2]
         if not seq.isdecimal() or not newest.isdecimal() or int(seq) > int(newest):
             return "" if state.rebased else "PHANTOM"
-        return "" if state.floor is None else "LOST"
+        return "" if state.floor is None else STALE
+
+    def _anomaly(self, session: str, obj: str, doubt: Suspicion) -> Anomaly:
+        found = super()._anomaly(session, obj, doubt)
+        if doubt.name != STALE or found.healed_ns >= 0:
+            return found
+        if not found.confirms:
+            return replace(found, name=STALE)
+        return replace(found, name=STALE, cause=Cause.ONE_INSTANCE) if _copies(found) else found
+
+
+def _copies(found: Anomaly) -> bool:
+    """Whether instances have copies of their own: all show a version, and not all the same one."""
+    last = {again.via: again for again in found.confirms}.values()
+    return all(again.outcome == Outcome.OK and again.seen for again in last) and len({one.seen for one in last}) > 1

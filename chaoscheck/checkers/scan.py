@@ -7,13 +7,18 @@ from dataclasses import dataclass, field
 
 from chaoscheck.checkers.base import CHECKERS, PromiseChecker, Tally
 from chaoscheck.checkers.budget import TrafficFold
+from chaoscheck.checkers.routing import RoutingFold
 from chaoscheck.checkers.timeline import Timeline
-from chaoscheck.model.history import BalancerRow, OpFields, RawRow, SessionBorn, SessionEnded
-from chaoscheck.model.ops import Lane, Op, Outcome, Phase
+from chaoscheck.model.history import BalancerRow, Batch, OpFields, RawRow, SessionBorn, SessionEnded
+from chaoscheck.model.ops import READS, Lane, Op, Outcome, Phase
 from chaoscheck.plan.plan import Plan
+from chaoscheck.steps.attempts import is_bad
 
 BATCH = 8192
-JUDGED_LANES = frozenset({Lane.USER.value, Lane.BURST.value, Lane.INFLIGHT.value, Lane.CONFIRM.value, Lane.FINAL.value})
+JUDGED_LANES = frozenset(
+    lane.value for lane in (Lane.USER, Lane.BURST, Lane.INFLIGHT, Lane.WATCH, Lane.CONFIRM, Lane.FINAL)
+)
+_WATCHED = frozenset({Lane.USER.value, Lane.WATCH.value})
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class Seen:
     """All that one pass over the history came to."""
 
     traffic: TrafficFold
+    routing: RoutingFold | None = None
     tallies: dict[str, Tally] = field(default_factory=dict)
     crashed: dict[str, str] = field(default_factory=dict)
     users: dict[str, str] = field(default_factory=dict)
@@ -85,8 +91,9 @@ class Scan:
         self._logged = {row.rid: row.incarnation for row in balancer if row.incarnation}
         self._known = known
         self._seen = Seen(traffic=TrafficFold(known))
+        self._routing = self._seen.routing = RoutingFold(plan, known)
         self._checkers: dict[str, PromiseChecker] = {}
-        self._waiting: dict[str, list[OpFields]] = {name: [] for name in plan.promises}
+        self._waiting: dict[str, Batch] = {name: Batch() for name in plan.promises}
         self._over: list[str] = []
         self._parted: set[str] = set()
         self._kills = [(strike.index, strike.struck) for strike in known.kills if strike.struck is not None]
@@ -137,12 +144,13 @@ class Scan:
             seen.ghost = seen.ghost or op.incarnation
         self._in_flight(op)
         seen.traffic.add(op)
+        self._routing.add(op)
         if not op.judged:
             return
         self._coverage(op)
         if op.lane in JUDGED_LANES and op.promise in self._checkers and not self._after_logout(op):
             waiting = self._waiting[op.promise]
-            waiting.append(fields)
+            waiting.add(fields)
             if len(waiting) >= BATCH:
                 self._flush_all()
 
@@ -162,7 +170,7 @@ class Scan:
         if op.lane == Lane.BURST.value:
             if op.action == "do" and op.outcome == Outcome.OK and op.via == op.incarnation:
                 seen.burst_acks[op.via] = seen.burst_acks.get(op.via, 0) + 1
-        elif op.lane == Lane.FINAL.value or (op.lane == Lane.USER.value and op.action == "see"):
+        elif op.lane == Lane.FINAL.value or (op.lane in _WATCHED and op.action in READS):
             self._recognise(op)
         elif op.lane == Lane.USER.value:
             self._refusal(op)
@@ -205,13 +213,13 @@ class Scan:
             if op.done_ns < 0 or op.done_ns >= struck.signal_ns:
                 count = self._seen.in_flight.setdefault(index, InFlight())
                 count.total += 1
-                count.failed += op.outcome not in (Outcome.OK, Outcome.GONE)
+                count.failed += is_bad(op)
 
     def _flush_all(self) -> None:
         """Feed what waits, then forget the sessions that were over by then: all they did is among it."""
         over, self._over = self._over, []
         for promise, waiting in self._waiting.items():
-            self._waiting[promise] = []
+            self._waiting[promise] = Batch()
             checker = self._checkers.get(promise)
             if checker is None:
                 continue

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from email.parser import BytesParser
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -15,24 +16,50 @@ Data = dict[str, Any]
 
 
 class Asked(NamedTuple):
-    """A request as an application sees it."""
+    """A request as an application sees it: `body` if it is JSON, `form` and `files` of one that a form makes,
+    `bearer` the token that it carries."""
 
     method: str
     path: str
     query: dict[str, str]
     cookie: str
     body: dict[str, Any]
+    raw: bytes = b""
+    form: Mapping[str, str] = {}
+    files: Mapping[str, bytes] = {}
+    bearer: str = ""
 
     @classmethod
     def of(cls, method: str, target: str, headers: dict[str, str], body: bytes) -> Asked:
         parts = urlsplit(target)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-        sent = json.loads(body) if body else {}
-        return cls(method, parts.path, query, headers.get("cookie", ""), sent)
+        kind = headers.get("content-type", "")
+        sent = json.loads(body) if body and kind.startswith("application/json") else {}
+        form, files = _parts(kind, body) if kind.startswith("multipart/") else ({}, {})
+        scheme, _, bearer = headers.get("authorization", "").partition(" ")
+        bearer = bearer if scheme == "Bearer" else ""
+        return cls(method, parts.path, query, headers.get("cookie", ""), sent, body, form, files, bearer)
+
+
+def _parts(kind: str, body: bytes) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Fields and files of a multipart body."""
+    form: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    message = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    for part in message.walk():
+        content = part.get_payload(decode=True)
+        if not isinstance(content, bytes):
+            continue
+        name = str(part.get_param("name", "", "content-disposition"))
+        if part.get_filename() is None:
+            form[name] = content.decode()
+        else:
+            files[name] = content
+    return form, files
 
 
 class Said(NamedTuple):
-    """An answer: status, JSON body and the session id to set, if any."""
+    """An answer: status, the body (bytes as they are, anything else as JSON) and the session id to set, if any."""
 
     status: int
     body: Any = None
@@ -134,6 +161,18 @@ class WriteBehindShop(Shop):
         self.world.at(self.world.now_ns() + NS // 20, lambda: None if local.get("dead") else persist())
 
 
+class StaleProfileShop(Shop):
+    """Keeps each profile that it has shown, until the profile is changed through this very instance."""
+
+    def logged_in(self, route: str, sid: str, session: Data, asked: Asked) -> Said:
+        kept = self.local.setdefault("profiles", {})
+        if route == "GET /profile":
+            return kept.setdefault(sid, super().logged_in(route, sid, session, asked))  # type: ignore[no-any-return]
+        if route == "PUT /profile":
+            kept.pop(sid, None)
+        return super().logged_in(route, sid, session, asked)
+
+
 class TwoWorkersShop(Shop):
     """Two processes in one instance, each with sessions of its own: no kill is needed to lose one."""
 
@@ -222,6 +261,7 @@ for _name, _app in {
     "local-reviews": LocalReviewsShop,
     "write-behind": WriteBehindShop,
     "two-workers": TwoWorkersShop,
+    "stale-profiles": StaleProfileShop,
     "wrong-user": WrongUserShop,
     "five-hundreds": FiveHundredsShop,
     "guests-too": GuestsToo,

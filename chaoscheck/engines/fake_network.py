@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from chaoscheck.engines.fake_apps import Asked, Data, Said, Shop
 from chaoscheck.engines.world import World
@@ -12,8 +14,11 @@ from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address
 from chaoscheck.model.wire import BALANCER_HEADER, INSTANCE_HEADER, REQUEST_HEADER
 from chaoscheck.steps.base import Answer, Trouble, Wire
+from chaoscheck.steps.base import Said as Message
 
 HEALTH_CHECK_NS = NS // 5
+END_SEEN_NS = NS // 500
+"""A client sees so much later that its stream's server died."""
 
 
 class Server:
@@ -88,6 +93,62 @@ class Network:
         return up[self.turn % len(up)]
 
 
+@runtime_checkable
+class Speaks(Protocol):
+    """A simulated service that has streams."""
+
+    def listen(self, asked: Asked, deliver: Callable[[str], None]) -> Said:
+        """Grant the stream with 101 or 200 and deliver to it from now on, or refuse."""
+        ...
+
+
+class FakeStream:
+    """A simulated `Stream`: what is delivered arrives in order, until its server is dead or it is closed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._server: Server | None = None
+        self._closed = True
+        self._inbox: deque[Message] = deque()
+        self._last_ns = 0
+        self.answer = Answer(0, (), b"", Trouble.CLOSED, True, 0, 0)
+
+    def opened(self, server: Server, answer: Answer) -> FakeStream:
+        self._server, self.answer, self._closed = server, answer, False
+        return self
+
+    def refused(self, answer: Answer) -> FakeStream:
+        self.answer = answer
+        return self
+
+    @property
+    def alive(self) -> bool:
+        server = self._server
+        seen = server is not None and (server.alive or self._world.now_ns() - server.death_ns < END_SEEN_NS)
+        return seen and not self._closed
+
+    def deliver(self, text: str) -> None:
+        """By the service; nothing leaves a dead one."""
+        if self._server is not None and not self._server.alive:
+            return
+        now_ns = self._world.now_ns()
+        self._last_ns = max(self._last_ns, now_ns + int(self._world.random.uniform(0.0002, 0.001) * NS))
+        self._world.at(self._last_ns, lambda: self._inbox.append(Message(self._world.now_ns(), text)))
+
+    def recv(self, until_ns: int) -> Message | None:
+        pause_ns = NS // 2000
+        while not self._inbox:
+            now_ns = self._world.now_ns()
+            if now_ns >= until_ns or not self.alive:
+                return None
+            self._world.wait_until_ns(min(until_ns, now_ns + pause_ns))
+            pause_ns = min(2 * pause_ns, NS // 50)
+        return self._inbox.popleft()
+
+    def close(self) -> None:
+        self._closed = True
+
+
 class FakeTransport:
     """Steps' Transport over the simulated network."""
 
@@ -107,6 +168,35 @@ class FakeTransport:
 
     def close(self) -> None:
         pass
+
+    def open(self, address: Address, wire: Wire, kind: str) -> FakeStream:
+        sent_ns = self.world.now_ns()
+        self.world.spend(0.0001, 0.0004)
+        if address != self.network.entry:
+            server = self.network.servers.get(address)
+            return self._granted(server, wire, sent_ns, ())
+        tried: set[str] = set()
+        while (server := self.network.choose(wire, tried)) is not None and not server.alive:
+            tried.add(server.name)
+        return self._granted(server, wire, sent_ns, ((INSTANCE_HEADER, server.name),) if server else ())
+
+    def _granted(
+        self, server: Server | None, wire: Wire, sent_ns: int, extra: tuple[tuple[str, str], ...]
+    ) -> FakeStream:
+        stream = FakeStream(self.world)
+        if server is None or not server.alive:
+            return stream.refused(self._answer(Said(0), Trouble.REFUSED, sent_ns, ()))
+        headers = {key.lower(): value for key, value in wire.headers}
+        asked = Asked.of(wire.method, wire.path, headers, wire.body)
+        self.world.spend(0.0002, 0.001)
+        app = server.app
+        said = app.listen(asked, stream.deliver) if isinstance(app, Speaks) else app.handle(asked)
+        trouble = Trouble.NONE if server.alive else Trouble.CLOSED
+        if extra:
+            self._log(wire, server.name, Heard(said, trouble))
+        answer = self._answer(said, trouble, sent_ns, extra)
+        granted = isinstance(app, Speaks) and trouble is Trouble.NONE and said.status in (101, 200)
+        return stream.opened(server, answer) if granted else stream.refused(answer)
 
     def _through_balancer(self, wire: Wire, sent_ns: int) -> Answer:
         tried: set[str] = set()
@@ -134,7 +224,9 @@ class FakeTransport:
         done_ns = self.world.now_ns()
         if trouble is not Trouble.NONE:
             return Answer(0, (), b"", trouble, trouble is not Trouble.REFUSED, sent_ns, done_ns)
-        headers = [("Content-Type", "application/json"), *extra]
+        is_file = isinstance(said.body, bytes)
+        headers = [("Content-Type", "application/octet-stream" if is_file else "application/json"), *extra]
         if said.sid:
             headers.append(("Set-Cookie", f"sid={said.sid}; Path=/; HttpOnly"))
-        return Answer(said.status, tuple(headers), json.dumps(said.body).encode(), trouble, True, sent_ns, done_ns)
+        body = said.body if is_file else json.dumps(said.body).encode()
+        return Answer(said.status, tuple(headers), body, trouble, True, sent_ns, done_ns)

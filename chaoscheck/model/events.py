@@ -133,6 +133,18 @@ class MatrixProbed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected(Event):
+    """What `instance` gave out upon `request` was looked at, before anybody masks it: `size` bytes, and problems by
+    the anomaly's name, in words that don't repeat it."""
+
+    promise: str
+    instance: str
+    request: str
+    size: int
+    problems: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StrikeBegan(Event):
     """A strike at `victim`: `mode` is burst, in-flight, plain or sham."""
 

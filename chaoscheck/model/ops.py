@@ -13,8 +13,13 @@ class Outcome(StrEnum):
     FAIL = "fail"  # it certainly did not happen
     UNKNOWN = "unknown"  # a write that may have happened, or may yet
     GONE = "gone"  # a read that says: not there, or not logged in
+    PENDING = "pending"  # a read that says: accepted, and not done yet
     UNRECOGNISED = "unrecognised"  # a read whose answer the plan doesn't know
     DROPPED = "dropped"  # a read without an answer that says anything
+
+
+READS = frozenset({"see", "ledger"})
+"""Actions that only look."""
 
 
 class Lane(StrEnum):
@@ -25,6 +30,7 @@ class Lane(StrEnum):
     USER = "user"  # scheduled sessions through the balancer
     BURST = "burst"  # held on the victim until it is dead
     INFLIGHT = "inflight"  # aimed into the victim's last milliseconds
+    WATCH = "watch"  # the run's one observer of what runs by itself, straight at the instances
     CONFIRM = "confirm"  # re-reads of a suspicion, through every instance
     FINAL = "final"  # reads of every object through every instance, after settle
 
@@ -48,7 +54,7 @@ class Phase(StrEnum):
 class Op(NamedTuple):
     """One attempt. Times are nanoseconds of the run's clock; `done_ns` is -1 while nothing is known of the end.
 
-    `action` is the plan's word: do, see or undo; `judged` is False for the requests that only prepare it.
+    `action` is the plan's word: do, see, undo or ledger; `judged` is False for the requests that only prepare it.
     `value` is what a write carried, or what a read was about; `seen` is what a read returned. `via` names where the
     client dialled: "lb" or an incarnation's name; `incarnation` names who answered, "" when that isn't known.
     `seq` counts the session's operations, `attempt` the tries of one of them, from 0.
@@ -77,4 +83,4 @@ class Op(NamedTuple):
 
     @property
     def is_write(self) -> bool:
-        return self.action != "see"
+        return self.action not in READS

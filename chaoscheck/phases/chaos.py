@@ -9,8 +9,9 @@ from chaoscheck.model import events
 from chaoscheck.model.clock import NS
 from chaoscheck.model.ops import Phase
 from chaoscheck.phases.prepare import await_ready, record_start
-from chaoscheck.phases.sizing import Sizing
+from chaoscheck.phases.sizing import Sizing, patience_s
 from chaoscheck.phases.stage import Stage
+from chaoscheck.promises.base import KINDS
 from chaoscheck.traffic.base import Died, PhaseIs, Volley, VolleyReady
 
 VOLLEY_CLIENTS = 8
@@ -24,24 +25,30 @@ AIM_S = 0.04
 READ_BACK_S = 10.0
 
 
-def chaos(stage: Stage, sizing: Sizing) -> None:
-    """Whole rounds, at least as many as the plan says; stops early only when a promise is broken beyond doubt."""
+def chaos(stage: Stage, sizing: Sizing) -> bool:
+    """Whole rounds, at least as many as the plan says; stops early only when a promise is broken beyond doubt.
+
+    True when the run has shown enough to end here.
+    """
     plan = stage.plan.chaos
     stage.traffic.tell(PhaseIs(phase=Phase.CHAOS.value))
     limit_ns = stage.clock.now_ns() + int((plan.duration or plan.at_most) * NS)
     least = 1 if plan.duration else plan.rounds
     for number, strikes in enumerate(rounds(stage.seed, stage.plan.instances, plan)):
         if number >= least and (_suffices(stage, sizing) if plan.duration is None else False):
-            return
+            return False
         for strike in strikes:
             if stage.clock.now_ns() >= limit_ns:
-                return
+                return False
             one_strike(stage, strike)
+            if stage.enough():
+                return True
         if any(stage.plan.promises[promise].survives for promise in stage.confirmed):
             stage.emit(
                 events.Warned, text=f"stopped after round {number + 1}: a promise is broken, more kills add nothing"
             )
-            return
+            return False
+    return False
 
 
 def one_strike(stage: Stage, strike: Strike) -> None:
@@ -177,7 +184,7 @@ def _read_back(stage: Stage, strike: Strike) -> None:
         exposed, back = stage.exposed.get(key, {}), stage.read_back.get(key, {})
         return told() and all(back.get(promise, 0) >= count for promise, count in exposed.items())
 
-    done = stage.until(read, READ_BACK_S)
+    done = stage.until(read, READ_BACK_S + patience_s(stage.plan))
     stage.emit(
         events.StrikeEnded,
         index=strike.index,
@@ -188,5 +195,10 @@ def _read_back(stage: Stage, strike: Strike) -> None:
 
 
 def _suffices(stage: Stage, sizing: Sizing) -> bool:
-    judged = [name for name, promise in stage.plan.promises.items() if "kill" in promise.survives]
-    return all(stage.exposures.get(name, 0) >= sizing.needed for name in judged)
+    plan = stage.plan
+    judged = {name: KINDS.get(each.kind) for name, each in plan.promises.items() if "kill" in each.survives}
+    kills, planned = len(stage.struck), plan.chaos.rounds * plan.instances
+    return all(
+        stage.exposures.get(name, 0) >= (kind.kills_needed(kills, planned) if kind.per_kill else sizing.needed)
+        for name, kind in judged.items()
+    )

@@ -71,7 +71,13 @@ def _own_controls(
     sound = True
     for must, told in kind.control(ProbeBench(stage, prober, visitor, promise), where.name):
         held = told.told - told.missed
-        _say(stage, prober, promise, must, told.told, held, where.name, gone_by_expect=False, answer=told.note)
+        # What never holds is a matter of the plan's own line, more often than not.
+        gone = must == "fail" and told.by_expect and not held
+        if gone:
+            stage.gone_by_expect.add(promise)
+        place = f" ({stage.loaded.place('promises', promise, 'see')})" if must == "hold" and not held else ""
+        answer = told.note + place
+        _say(stage, prober, promise, must, told.told, held, where.name, gone_by_expect=gone, answer=answer)
         sound = sound and told.told > 0 and (held == 0 if must == "fail" else held > 0)
     return sound
 

@@ -6,7 +6,7 @@ from chaoscheck.errors import TrafficTrouble
 from chaoscheck.model import events
 from chaoscheck.model.clock import MonotonicClock
 from chaoscheck.model.ops import Phase
-from chaoscheck.phases.sizing import Sizing
+from chaoscheck.phases.sizing import Sizing, patience_s
 from chaoscheck.phases.stage import Stage
 from chaoscheck.traffic.base import Assignment, FinalDone, PhaseIs, Settled
 
@@ -33,7 +33,8 @@ def settle(stage: Stage) -> None:
     stage.traffic.tell(PhaseIs(phase=Phase.SETTLE.value))
     waiting = _all_workers(stage, Settled)
     if waiting:
-        raise TrafficTrouble(f"traffic did not come to rest within {SETTLE_LIMIT_S:.0f} s: {', '.join(waiting)}")
+        limit_s = SETTLE_LIMIT_S + patience_s(stage.plan)
+        raise TrafficTrouble(f"traffic did not come to rest within {limit_s:.0f} s: {', '.join(waiting)}")
     stage.pause(stage.plan.chaos.settle)
 
 
@@ -55,11 +56,10 @@ def final_reads(stage: Stage) -> None:
                 done[promise] = done.get(promise, 0) + message.done.get(promise, 0)
         return len(heard) >= workers
 
-    if not stage.until(all_in, FINAL_LIMIT_S):
+    limit_s = FINAL_LIMIT_S + patience_s(stage.plan)
+    if not stage.until(all_in, limit_s):
         missing = [name for name in _names(stage) if name not in heard]
-        raise TrafficTrouble(
-            f"final reads did not end within {FINAL_LIMIT_S:.0f} s: nothing came from {', '.join(missing)}"
-        )
+        raise TrafficTrouble(f"final reads did not end within {limit_s:.0f} s: nothing came from {', '.join(missing)}")
     stage.emit(events.FinalReadsEnded, due=due, done=done)
 
 
@@ -71,7 +71,7 @@ def _all_workers(stage: Stage, kind: type[Settled]) -> list[str]:
         heard.update(message.worker for message in stage.take(kind) if isinstance(message, kind))
         return len(heard) >= stage.plan.traffic.workers
 
-    stage.until(all_in, SETTLE_LIMIT_S)
+    stage.until(all_in, SETTLE_LIMIT_S + patience_s(stage.plan))
     return [name for name in _names(stage) if name not in heard]
 
 
@@ -103,4 +103,5 @@ def _assignment(stage: Stage, sizing: Sizing, number: int, first_account: int) -
         pick=route.pick,
         plan_folder=str(stage.loaded.folder),
         gone_by_expect=tuple(sorted(stage.gone_by_expect)),
+        observes=number == 0,
     )

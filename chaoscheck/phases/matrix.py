@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
-from chaoscheck.engines.base import Instance, Simulates
+from chaoscheck.engines.base import Instance
 from chaoscheck.model import events
 from chaoscheck.model.clock import wait_s
 from chaoscheck.model.ops import Lane, Outcome
-from chaoscheck.phases.bench import ProbeBench, log_in, try_do
+from chaoscheck.phases.bench import ProbeBench, at_once, log_in, try_do
 from chaoscheck.phases.controls import holds
 from chaoscheck.phases.probe import Prober, Split, Visitor
 from chaoscheck.phases.stage import Stage
 from chaoscheck.promises.base import Pairs
-from chaoscheck.steps.calls import Done
-from chaoscheck.steps.client import Client
-
-SAME_READS = 24
-AT_ONCE = 8
-"""Reads on one instance's own fresh connections, so many at a time: an idle worker process takes every connection that
-comes alone (streaks of 46 were seen), so only connections that compete for one reach the others."""
 
 OTHER_READS = 2
 CONFIRM_PAUSES_S = (0.02, 0.1, 0.3)
@@ -58,6 +50,7 @@ def _own_pair(stage: Stage, prober: Prober, visitor: Visitor, promise: str, writ
             healed=told.healed,
             writer_has=told.writer_has,
             anomaly=told.anomaly,
+            session=told.session,
         )
 
 
@@ -76,6 +69,9 @@ def _login_pair(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance
 def _promise_pair(
     stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance, logged_in: bool
 ) -> None:
+    kind = prober.kind(promise)
+    if not kind.plain_pairs and not isinstance(kind, Pairs):
+        return
     if not stage.plan.promises[promise].seen_by_guest and not logged_in:
         _tell(
             stage,
@@ -88,7 +84,7 @@ def _promise_pair(
             "",
         )
         return
-    if prober.kind(promise).plain_pairs:
+    if kind.plain_pairs:
         _plain_pair(stage, prober, visitor, promise, writer, reader)
     _own_pair(stage, prober, visitor, promise, writer, reader)
 
@@ -118,7 +114,7 @@ def _read(
 ) -> bool:
     """Read on `reader` with copies of the jar; a miss is confirmed before it counts."""
     reads = (
-        _at_once(stage, prober, visitor, promise, value, reader)
+        at_once(stage, prober, visitor, promise, value, reader)
         if writer is reader
         else [
             prober.call(visitor, promise, "see", value, reader, client=visitor.client.copy(), fresh=True)
@@ -158,19 +154,6 @@ def _read(
     return missed == 0
 
 
-def _at_once(stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, reader: Instance) -> list[Done]:
-    """Many reads on fresh connections that compete; in a simulation, which has no threads, one after the other."""
-
-    def read(client: Client) -> Done:
-        return prober.call(visitor, promise, "see", value, reader, client=client, fresh=True)
-
-    clients = [visitor.client.copy() for _ in range(SAME_READS)]
-    if isinstance(stage.fleet, Simulates):
-        return [read(client) for client in clients]
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        return list(pool.map(read, clients))
-
-
 def _later(
     stage: Stage, prober: Prober, visitor: Visitor, promise: str, value: str, writer: Instance, reader: Instance
 ) -> tuple[bool, bool]:
@@ -204,7 +187,8 @@ def _finish_elsewhere(stage: Stage, prober: Prober, visitor: Visitor, writer: In
             if ok
             else f"prepared on {writer.name}, refused by {reader.name}: {done.op.excerpt}"
         )
-        _tell(stage, promise, writer, reader, ok, note, visitor, done.op.obj)
+        anomaly = "" if ok else "REFUSED_ELSEWHERE"
+        _tell(stage, promise, writer, reader, ok, note, visitor, done.op.obj, anomaly=anomaly)
 
 
 def _tell(
@@ -222,6 +206,7 @@ def _tell(
     healed: bool = False,
     writer_has: bool = False,
     anomaly: str = "",
+    session: str = "",
 ) -> None:
     stage.emit(
         events.MatrixProbed,
@@ -230,7 +215,7 @@ def _tell(
         reader=reader.name,
         holds=held,
         note=note[:400],
-        session=visitor.session,
+        session=session or visitor.session,
         obj=obj,
         told=told,
         missed=missed,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 
 from chaoscheck.engines.base import Instance
@@ -57,10 +57,11 @@ class Split:
 
 @dataclass(slots=True)
 class Visitor:
-    """One session of the controller: a client with an account of its own."""
+    """One session of the controller: a client with an account of its own, whose names it began with."""
 
     client: Client
     lane: Lane
+    account: Mapping[str, str] = field(default_factory=dict)
     seq: int = 0
 
     @property
@@ -101,7 +102,7 @@ class Prober:
         session = f"c{self._made}"
         self._made += 1
         self._book.born(SessionBorn(session, names["user"], lane.value, self._stage.clock.now_ns()))
-        return Visitor(Client(session=session, jar=Jar(self._stage.origin), names=names), lane)
+        return Visitor(Client(session=session, jar=Jar(self._stage.origin), names=dict(names)), lane, names)
 
     def new_value(self, visitor: Visitor) -> str:
         visitor.seq += 1

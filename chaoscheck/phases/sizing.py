@@ -54,6 +54,11 @@ def size(plan: Plan) -> Sizing:
     )
 
 
+def patience_s(plan: Plan) -> float:
+    """What the plan's promises add to waits for reads: what was made or struck may take so long to show."""
+    return max(KINDS.get(promise.kind)(promise).patience_s() for promise in plan.promises.values())
+
+
 def requests_a_turn(plan: Plan) -> float:
     """Requests of one session's turn, all promises together."""
     return max(1, sum(KINDS.get(promise.kind)(promise).requests_a_turn() for promise in plan.promises.values()))

@@ -7,13 +7,16 @@ from chaoscheck.engines.base import ENGINES
 from chaoscheck.errors import PlanError
 from chaoscheck.faults.base import FAULTS
 from chaoscheck.phases.sizing import size
+from chaoscheck.plan.load import as_written
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.promises.base import KINDS
 from chaoscheck.registry import Registry, nearest
+from chaoscheck.steps.base import EVENTS, WEBSOCKET
 from chaoscheck.steps.prepared import check_names, prepare
 from chaoscheck.steps.render import Origin
 from chaoscheck.traffic.accounts import listed
 
+OBSERVERS = 1
 SURVIVABLE = ("another-instance", "kill")
 
 
@@ -36,11 +39,21 @@ def validate(loaded: LoadedPlan) -> None:
                     place=loaded.place("promises", name, "survives"),
                 )
     extra = set(listed(plan.accounts, loaded.folder)[0]) if plan.accounts.csv else set()
+
+    def place(*keys: str) -> str:
+        return loaded.place(*as_written(keys, loaded.lines))
+
     try:
-        check_names(plan.promises, extra, plan.target.auth)
-        prepare(plan.promises, Origin(url="http://localhost"), plan.traffic.timeout, plan.target.auth)
+        check_names(plan.promises, extra, plan.target.auth, place)
+        prepare(plan.promises, Origin(url="http://localhost"), plan.traffic.timeout, plan.target.auth, place)
     except PlanError as error:
         raise PlanError(error.message, hint=error.hint, place=error.place or loaded.place("promises")) from None
+    if all(KINDS.get(promise.kind).alone for promise in plan.promises.values()):
+        raise PlanError(
+            f"promises: users do none of this, so there is no load: {', '.join(plan.promises)}",
+            hint="add what users do, the login for example",
+            place=loaded.place("promises"),
+        )
     _enough_accounts(loaded)
 
 
@@ -62,6 +75,19 @@ def _fits_kind(loaded: LoadedPlan, name: str) -> None:
             hint=f"it takes {', '.join(sorted(takes | kind.options))}",
             place=loaded.place("promises", name, odd),
         )
+    for action, steps in terms.actions.items():
+        if any(step.pending is not None for step in steps) and not (kind.pends and action == "see"):
+            raise PlanError(
+                f"promises.{name}: pending has no meaning in {action} of a promise of kind {kind.name}",
+                hint='it says what "not done yet" looks like, in `see` of a job',
+                place=loaded.place("promises", name, action),
+            )
+        if any(step.method in (WEBSOCKET, EVENTS) for step in steps) and not (kind.streams and action == "see"):
+            raise PlanError(
+                f"promises.{name}: a stream has no place in {action} of a promise of kind {kind.name}",
+                hint="websocket and events are for `see` of a channel",
+                place=loaded.place("promises", name, action),
+            )
     if wrong := kind.check(terms):
         raise PlanError(f"promises.{name}: {wrong}", place=place)
 
@@ -88,7 +114,7 @@ def _enough_accounts(loaded: LoadedPlan) -> None:
     have = len(listed(plan.accounts, loaded.folder))
     sizing = size(plan)
     strikes = sizing.kills + sizing.shams
-    need = controller_sessions(plan) + sizing.users + strikes * 8
+    need = controller_sessions(plan) + sizing.users + strikes * 8 + OBSERVERS
     if have < need:
         raise PlanError(
             f"{have} accounts are too few: {need} sessions need one of their own",

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from chaoscheck.model.verdict import Cause
 from chaoscheck.plan.steps import Auth, Expectation, Promise, Section
 from chaoscheck.plan.units import PerSecond, Seconds, Share
 
@@ -220,11 +221,16 @@ AnyAccounts = Annotated[Accounts, BeforeValidator(_accounts, json_schema_input_t
 
 
 class Expected(Section):
-    """What a calibration plan should end in."""
+    """What a calibration plan should end in; `finding` is an anomaly's name.
+
+    `lost_ms` is the time that acknowledged writes stay unkept, which the run should estimate.
+    """
 
     verdict: Literal["PASS", "FAIL", "INCONCLUSIVE", "INVALID"]
+    promise: str | None = None
     finding: str | None = None
-    cause: str | None = None
+    cause: Cause | None = None
+    lost_ms: Annotated[float, Field(gt=0)] | None = None
 
 
 class Plan(Section):
@@ -253,6 +259,8 @@ class Plan(Section):
         sessions = [name for name, promise in self.promises.items() if promise.kind == "session"]
         if len(sessions) > 1:
             raise ValueError(f"only one promise may be of kind session; these are: {', '.join(sessions)}")
+        if self.expect is not None and self.expect.promise not in (None, *self.promises):
+            raise ValueError(f"expect.promise: no promise is named '{self.expect.promise}'")
         if self.balancer.kind == "external" and not self.balancer.url:
             raise ValueError("balancer kind external needs its url")
         return self

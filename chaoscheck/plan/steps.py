@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from chaoscheck.model.allowance import Bound
+from chaoscheck.model.clock import NS
 from chaoscheck.plan.units import Seconds, Size, seconds
 
 METHODS = ("get", "post", "put", "patch", "delete", "head", "options", "submit", "websocket", "events")
@@ -147,6 +149,10 @@ def _allowance(raw: Any) -> Any:
     return {"count": int(found[1]), "per": seconds(found[2])}
 
 
+DEADLINE_S = 10.0
+"""Of a job, where the plan says none."""
+
+
 class Promise(Section):
     """What the service promises its users: how to bring it about (`do`), to see it, and to end it (`undo`).
 
@@ -188,6 +194,23 @@ class Promise(Section):
     def seen_by_guest(self) -> bool:
         """Whether a client without the session's credentials reads it."""
         return self.as_ == "guest" or (bool(self.see) and self.see[-1].as_ == "guest")
+
+    @property
+    def deadline_s(self) -> float:
+        """By when a job has to be done, from its acknowledgement (s)."""
+        return DEADLINE_S if self.deadline is None else self.deadline
+
+    @property
+    def bound(self) -> Bound | None:
+        """What `allow` comes to. A fixed window forgives most, so it is meant where none is said."""
+        if self.allow is None:
+            return None
+        return Bound(
+            count=self.allow.count,
+            per_ns=int(self.allow.per * NS),
+            window=self.window or "fixed",
+            burst=self.burst or self.allow.count,
+        )
 
     @property
     def options(self) -> frozenset[str]:

@@ -26,6 +26,10 @@ class SessionKind(Kind):
         store="keep sessions in an external store that all instances ask (Redis with a time to live, a database), or "
         "in a signed token that the client carries; if it is a signed cookie or token, give all instances one signing "
         "key",
+        fixes={
+            "WRONG_USER": "take who is asking from this very request: no global, no object that requests share, no "
+            "cached page that holds a name"
+        },
         valued=False,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from chaoscheck.model.places import Address
 
@@ -63,3 +63,38 @@ class Transport(Protocol):
     def send(self, address: Address, wire: Wire, *, fresh: bool = False) -> Answer: ...
 
     def close(self) -> None: ...
+
+
+WEBSOCKET, EVENTS = "websocket", "events"
+"""Kinds of streams, as the plan's methods name them."""
+
+
+class Said(NamedTuple):
+    """One whole message of a stream (of an event its data), and when it came: the run's clock, ns."""
+
+    at_ns: int
+    text: str
+
+
+class Stream(Protocol):
+    """A stream that was asked for. `answer` is what came of asking: 101 or 200 where it is open, else a refusal, or
+    why there is no answer. `alive` is False from the moment its end was seen; what came before can still be heard."""
+
+    answer: Answer
+    alive: bool
+
+    def recv(self, until_ns: int) -> Said | None:
+        """The next message; None when there is none until then, or when the stream has ended and all was heard."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
+class Streams(Protocol):
+    """What a transport may have besides. Messages come in whether or not anyone listens, so that no stream stalls the
+    service; one request a call, never sent twice, and nothing is raised for what the network or the service does."""
+
+    def open(self, address: Address, wire: Wire, kind: str) -> Stream:
+        """Ask for a stream of that kind (`WEBSOCKET`, `EVENTS`)."""
+        ...

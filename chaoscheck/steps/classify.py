@@ -19,8 +19,8 @@ _ABSENT = frozenset({401, 403, 404})
 class Seen(NamedTuple):
     """What is known of an attempt.
 
-    `sent` is False only if certainly no byte left. `meets`, `refused`, `gone` say whether the plan's words hold;
-    `gone_said` that the plan says what else absence looks like. `to_login` is a redirect to a login page.
+    `sent` is False only if certainly no byte left. `meets`, `refused`, `gone`, `pending` say whether the plan's words
+    hold; `gone_said` that the plan says what else absence looks like. `to_login` is a redirect to a login page.
     `not_forwarded` is a balancer's word that no instance got it. `can_be_gone`: the controls saw `expect` unmet where
     it had to be.
     """
@@ -32,6 +32,7 @@ class Seen(NamedTuple):
     refused: bool = False
     gone: bool = False
     gone_said: bool = False
+    pending: bool = False
     to_login: bool = False
     not_forwarded: bool = False
     can_be_gone: bool = False
@@ -62,7 +63,7 @@ def _absent_by_default(seen: Seen) -> bool:
 
 
 OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN
-GONE, UNRECOGNISED, DROPPED = Outcome.GONE, Outcome.UNRECOGNISED, Outcome.DROPPED
+GONE, PENDING, UNRECOGNISED, DROPPED = Outcome.GONE, Outcome.PENDING, Outcome.UNRECOGNISED, Outcome.DROPPED
 
 # The first row that applies decides. A row with None in the column asked for is passed over.
 TABLE: tuple[Row, ...] = (
@@ -97,6 +98,14 @@ TABLE: tuple[Row, ...] = (
         DROPPED,
         "The answer was still being made when it stopped: what it would have said is lost.",
         lambda seen: seen.trouble is Trouble.CUT,
+    ),
+    Row(
+        "not yet",
+        "2xx to 4xx that meets `pending`",
+        None,
+        PENDING,
+        "The plan says that this answer means: accepted, and not done yet.",
+        lambda seen: seen.pending and _refusable(seen),
     ),
     Row(
         "as expected",
@@ -191,11 +200,17 @@ TABLE: tuple[Row, ...] = (
 _WRITE_ROWS = tuple((row.applies, (row.write, row)) for row in TABLE if row.write is not None)
 _READ_ROWS = tuple((row.applies, (row.read, row)) for row in TABLE if row.read is not None)
 AS_EXPECTED = next(row for row in TABLE if row.name == "as expected")
+REFUSED = next(row for row in TABLE if row.name == "refused")
 
 
 def classify(seen: Seen, *, is_write: bool) -> tuple[Outcome, Row]:
     """The outcome, and the row of the table that says why."""
     return next(verdict for applies, verdict in (_WRITE_ROWS if is_write else _READ_ROWS) if applies(seen))
+
+
+def is_refusal(error: str) -> bool:
+    """Whether that error of an attempt says that the plan's `refused` was met."""
+    return error.partition(":")[0] == REFUSED.name
 
 
 def redirects_to_login(status: int, location: str) -> bool:

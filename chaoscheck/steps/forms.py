@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus, urlencode, urljoin, urlsplit
 
+from chaoscheck.steps.multipart import FilePart, content_type, multipart
 from chaoscheck.steps.read import Page
 from chaoscheck.steps.render import origin_form
 
@@ -38,7 +39,7 @@ class Form:
         return pairs + list(left.items())
 
 
-def find_form(page: Page, url: str, typed: Mapping[str, str]) -> Form:
+def find_form(page: Page, url: str, typed: Iterable[str]) -> Form:
     """The form of that page (at the absolute `url`) that has the fields you fill in; NoForm when none has.
 
     Of several that have them all the first is taken.
@@ -54,13 +55,17 @@ def find_form(page: Page, url: str, typed: Mapping[str, str]) -> Form:
     raise NoForm(f"no form of the page has the field{'s' if ',' in missing else ''} {missing}")
 
 
-def encode(form: Form, typed: Mapping[str, str], boundary: str) -> tuple[str, bytes, str]:
-    """(path, body, Content-Type) of the request that submits it."""
+def encode(
+    form: Form, typed: Mapping[str, str], boundary: str, files: Sequence[FilePart] = ()
+) -> tuple[str, bytes, str]:
+    """(path, body, Content-Type) of the request that submits it. One that is posted with files is multipart."""
     pairs = form.filled(typed)
     if form.method == "GET":
         return f"{form.path.partition('?')[0]}?{urlencode(pairs)}", b"", ""
+    if files:
+        return form.path, multipart(pairs, boundary, files), content_type(boundary)
     if form.enctype == "multipart/form-data":
-        return form.path, _multipart(pairs, boundary), f"multipart/form-data; boundary={boundary}"
+        return form.path, multipart(pairs, boundary), content_type(boundary)
     if form.enctype == "text/plain":
         return form.path, "".join(f"{name}={text}\r\n" for name, text in pairs).encode(), "text/plain"
     return form.path, urlencode(pairs, quote_via=quote_plus).encode(), "application/x-www-form-urlencoded"
@@ -132,11 +137,3 @@ def _chosen(select: Any) -> list[str]:
     if select.get("multiple") is None:
         chosen = chosen[-1:] or options[:1]
     return [text if (text := item.get("value")) is not None else "".join(item.itertext()).strip() for item in chosen]
-
-
-def _multipart(pairs: list[tuple[str, str]], boundary: str) -> bytes:
-    parts = []
-    for name, text in pairs:
-        safe = name.replace("\\", "\\\\").replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-        parts.append(f'--{boundary}\r\nContent-Disposition: form-data; name="{safe}"\r\n\r\n{text}\r\n')
-    return ("".join(parts) + f"--{boundary}--\r\n").encode("utf-8", "replace")

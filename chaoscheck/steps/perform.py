@@ -15,17 +15,22 @@ from chaoscheck.steps.calls import Call, Done, Journal, Router
 from chaoscheck.steps.classify import Seen, classify
 from chaoscheck.steps.client import Client
 from chaoscheck.steps.forms import NoForm, encode, find_form
+from chaoscheck.steps.listen import WITHIN_S, Diary, Published
+from chaoscheck.steps.listening import Listening
 from chaoscheck.steps.mask import Masker, looks_secret, names_secret
-from chaoscheck.steps.prepared import PreparedPromise, PreparedStep, Verdict, prepare
+from chaoscheck.steps.prepared import PreparedStep, Verdict, prepare
 from chaoscheck.steps.read import Page
 from chaoscheck.steps.render import CompiledStep, Origin, password_of
 from chaoscheck.steps.template import Template
+from chaoscheck.steps.walk import Walk, begun, compiled_for
 
 WRONG_USER = "wrong user"
 _OPEN_NAMES = frozenset({"user", "value", "obj", "session"})
 # Read once: asking an enum member for its value costs more than all of a comparison, four times a request.
 _OK, _FAIL, _UNKNOWN, _DROPPED = Outcome.OK.value, Outcome.FAIL.value, Outcome.UNKNOWN.value, Outcome.DROPPED.value
 _LANES = {lane: lane.value for lane in Lane}
+_SHOWN = 100_000
+"""Bytes of a body, or characters of an answer, that whoever watches is shown."""
 _INSTANCE, _BALANCER = INSTANCE_HEADER.lower(), BALANCER_HEADER.lower()
 
 
@@ -39,24 +44,7 @@ class Exchange(NamedTuple):
     taken: Mapping[str, str]
 
 
-class _Walk:
-    """One action under way: who does it, what it knows, where its requests go."""
-
-    __slots__ = ("actor", "call", "client", "guest", "intended_ns", "names", "promise", "replaced", "router", "taken")
-
-    def __init__(self, call: Call, client: Client, router: Router, promise: PreparedPromise) -> None:
-        self.call = call
-        self.client = self.actor = client
-        self.router = router
-        self.promise = promise
-        self.guest: Client | None = None
-        self.intended_ns = call.intended_ns
-        self.replaced: tuple[str, ...] = ()
-        self.taken: dict[str, str] = {}
-        self.names: dict[str, str] = {}
-
-
-class Performer:
+class Performer(Listening):
     """Performs actions for any number of clients, one at a time each.
 
     `origin` is the URL that clients believe they opened, unless the target has a public one; their jars have the same
@@ -99,25 +87,35 @@ class Performer:
         self._gone_by_expect = gone_by_expect
         self._other_user = other_user
         self._watch = watch
+        self._within_s = {name: WITHIN_S if each.within is None else each.within for name, each in promises.items()}
+        self._diary = Diary()
 
     def perform(self, call: Call, client: Client, router: Router) -> Done:
         """Run the action's steps; stop at the first that prepares and doesn't meet its `expect`."""
         promise = self._promises[call.promise]
         steps = promise.action(call.action)
-        walk = _Walk(call, client, router, promise)
+        if promise.listens and call.action == "see" and call.promise in client.ears:
+            steps = steps[-1:]  # Whoever is subscribed needs no more of what prepares it.
+        walk = Walk(call, client, router, promise)
         last = steps[-1]
         for step in steps:
             self._enter(walk, step)
-            op, reached = (
-                self._submit(walk, step, step is last) if step.is_submit else self._plain(walk, step, step is last)
-            )
+            attempt = self._listen if step.stream else self._submit if step.is_submit else self._plain
+            op, reached = attempt(walk, step, step is last)
             if op.outcome != _OK:
                 break
         if reached:
             self._remember(walk, op)
+        if promise.listens and call.action == "do":
+            self._diary.note(
+                client.session,
+                call.promise,
+                call.value,
+                Published(op.sent_ns, op.done_ns if reached and op.outcome == _OK else -1),
+            )
         return Done(op=op, reached=reached, taken=walk.taken)
 
-    def _enter(self, walk: _Walk, step: PreparedStep) -> None:
+    def _enter(self, walk: Walk, step: PreparedStep) -> None:
         call, client = walk.call, walk.client
         if step.is_guest:
             walk.guest = walk.guest or self._guest(client)
@@ -139,8 +137,8 @@ class Performer:
         guest.logged_in = False
         return guest
 
-    def _plain(self, walk: _Walk, step: PreparedStep, judged: bool) -> tuple[Op, bool]:
-        compiled = _compiled(step, walk.actor)
+    def _plain(self, walk: Walk, step: PreparedStep, judged: bool) -> tuple[Op, bool]:
+        compiled = compiled_for(step, walk.actor)
 
         def make(rid: str) -> Wire:
             return compiled.wire(walk.names, walk.actor.jar, rid)
@@ -148,9 +146,10 @@ class Performer:
         op, _ = self._request(walk, step, make, judged)
         return op, judged
 
-    def _submit(self, walk: _Walk, step: PreparedStep, judged: bool) -> tuple[Op, bool]:
-        compiled = _compiled(step, walk.actor)
+    def _submit(self, walk: Walk, step: PreparedStep, judged: bool) -> tuple[Op, bool]:
+        compiled = compiled_for(step, walk.actor)
         typed = compiled.fields(walk.names)
+        files = compiled.files(walk.names)
         posts: list[Callable[[str], Wire]] = []
 
         def fetch(rid: str) -> Wire:
@@ -159,11 +158,13 @@ class Performer:
         def check(page: Page) -> str:
             url = self.origin.url + compiled.path(walk.names)
             try:
-                form = find_form(page, url, typed)
+                form = find_form(page, url, [*typed, *(file.field for file in files)])
             except NoForm as error:
                 return str(error)
             posts.append(
-                lambda rid: _post(compiled, walk, encode(form, typed, "chaoscheck-" + rid), form.method, url, rid)
+                lambda rid: _post(
+                    compiled, walk, encode(form, typed, "chaoscheck-" + rid, files), form.method, url, rid
+                )
             )
             return ""
 
@@ -175,7 +176,7 @@ class Performer:
 
     def _request(
         self,
-        walk: _Walk,
+        walk: Walk,
         step: PreparedStep,
         make: Callable[[str], Wire],
         judged: bool,
@@ -188,22 +189,21 @@ class Performer:
             via, address = walk.router.pick(attempt)
             wire = make(rid)
             sent_ns = self._clock.now_ns()
-            self._journal.invoke(_op(walk, rid, attempt, via, judged, sent_ns))
+            self._journal.invoke(begun(walk, rid, attempt, via, judged, sent_ns))
             answer = self._transport.send(address, wire, fresh=walk.call.fresh)
             page = Page(answer, walk.actor.jar)
             if "set-cookie" in page.headers:
                 walk.replaced = walk.actor.jar.values()
                 walk.actor.jar.absorb(wire.path, answer.header_all("set-cookie"))
-            op = self._judged(walk, step, page, _op(walk, rid, attempt, via, judged, sent_ns), check)
+            op = self._judged(walk, step, page, begun(walk, rid, attempt, via, judged, sent_ns), check)
             self._journal.done(op)
-            if self._watch is not None:
-                self._watch(self._exchange(walk, op, wire, page))
+            self._show(walk, op, wire, page)
             attempt += 1
             if answer.sent or not walk.router.another(attempt):
                 walk.intended_ns = op.done_ns
                 return op, page
 
-    def _judged(self, walk: _Walk, step: PreparedStep, page: Page, op: Op, check: Callable[[Page], str] | None) -> Op:
+    def _judged(self, walk: Walk, step: PreparedStep, page: Page, op: Op, check: Callable[[Page], str] | None) -> Op:
         answer = page.answer
         verdict = step.judge(page, walk.names) if check is None else _form_verdict(page, check)
         if verdict.meets:
@@ -221,7 +221,7 @@ class Performer:
         return Op(*op[:13], answer.done_ns, outcome.value, answer.status, error, incarnation, seen, excerpt)
 
     def _outcome(
-        self, walk: _Walk, step: PreparedStep, page: Page, verdict: Verdict, is_write: bool
+        self, walk: Walk, step: PreparedStep, page: Page, verdict: Verdict, is_write: bool
     ) -> tuple[Outcome, str]:
         if verdict.meets and page.answer.status < 400:
             return Outcome.OK, ""
@@ -235,6 +235,7 @@ class Performer:
                 refused=verdict.refused,
                 gone=verdict.gone,
                 gone_said=step.gone_said,
+                pending=verdict.pending,
                 to_login=verdict.to_login,
                 not_forwarded=answer.status == 503 and page.headers.get(_BALANCER, "").lower() == "none",
                 can_be_gone=walk.call.promise in self._gone_by_expect,
@@ -243,14 +244,14 @@ class Performer:
         )
         return outcome, answer.trouble.value or row.name
 
-    def _seen(self, walk: _Walk, verdict: Verdict) -> str:
+    def _seen(self, walk: Walk, verdict: Verdict) -> str:
         if verdict.read is None and walk.promise.is_session:
             return walk.names.get("user", "")
         return verdict.read or ""
 
-    def _someone_else(self, walk: _Walk, step: PreparedStep, page: Page, verdict: Verdict, op: Op) -> str | None:
+    def _someone_else(self, walk: Walk, step: PreparedStep, page: Page, verdict: Verdict, op: Op) -> str | None:
         """The other user whom this answer takes the client for, if the same words hold of that one."""
-        if self._other_user is None or not walk.promise.is_session or op.is_write or not op.judged or not page.complete:
+        if self._other_user is None or op.is_write or not op.judged or not page.complete:
             return None
         if verdict.read is None and step.reads:
             return None  # Another's name elsewhere on the page isn't who this client is taken for.
@@ -259,10 +260,15 @@ class Performer:
             return None
         return other if step.expect.holds(page, {**walk.names, "user": other}, verdict.read) else None
 
-    def _remember(self, walk: _Walk, op: Op) -> None:
+    def _remember(self, walk: Walk, op: Op) -> None:
         call, client = walk.call, walk.client
+        if walk.taken and op.outcome == _UNKNOWN and call.action == "do" and not walk.promise.is_session:
+            # What it may have written can be asked for only by the names that the steps before it took.
+            client.objects.setdefault((call.promise, call.obj), dict(walk.taken))
         if walk.taken and op.outcome == _OK:
-            client.names |= walk.taken
+            # What identifies the session is the login's own to change, however others name what they take.
+            kept = frozenset() if walk.promise.is_session else self._session_names
+            client.names |= {name: text for name, text in walk.taken.items() if name not in kept}
             if call.action == "do" and not walk.promise.is_session:
                 # A client that makes many objects must see each by the names that this one gave.
                 client.objects[call.promise, call.obj] = dict(walk.taken)
@@ -272,7 +278,7 @@ class Performer:
             elif call.action == "undo" and op.outcome != _FAIL:
                 client.logged_in = False
 
-    def _secrets(self, walk: _Walk) -> list[str]:
+    def _secrets(self, walk: Walk) -> list[str]:
         known = {**walk.client.names, **walk.names, **walk.taken}
         open_texts = {known.get(name) for name in _OPEN_NAMES}
         named = [
@@ -283,14 +289,18 @@ class Performer:
         ]
         return [*walk.actor.jar.values(), *walk.replaced, *named]
 
-    def _exchange(self, walk: _Walk, op: Op, wire: Wire, page: Page) -> Exchange:
+    def _show(self, walk: Walk, op: Op, wire: Wire, page: Page) -> None:
+        if self._watch is not None:
+            self._watch(self._exchange(walk, op, wire, page))
+
+    def _exchange(self, walk: Walk, op: Op, wire: Wire, page: Page) -> Exchange:
         also = self._secrets(walk)
         masker = self.masker
         return Exchange(
             op=op,
-            wire=masker.wire(wire, also),
+            wire=masker.wire(wire._replace(body=wire.body[:_SHOWN]), also),
             headers=masker.headers(page.answer.headers),
-            text=masker.text(_text(page), also),
+            text=masker.text(_text(page)[:_SHOWN], also),
             taken={name: masker.text(text, also) for name, text in walk.taken.items()},
         )
 
@@ -300,39 +310,6 @@ def _literal_passwords(promises: Mapping[str, Promise], target: Target) -> list[
     auths = [step.auth for each in promises.values() for step in (*each.do, *each.see, *each.undo, *each.ledger)]
     texts = {password_of(auth) for auth in (target.auth, *auths)}
     return [literal for text in sorted(texts) if (literal := Template(text, lenient=True).literal)]
-
-
-def _compiled(step: PreparedStep, actor: Client) -> CompiledStep:
-    if actor.is_guest:
-        return step.bare
-    return step.logged_in if actor.logged_in else step.plain
-
-
-def _op(walk: _Walk, rid: str, attempt: int, via: str, judged: bool, sent_ns: int) -> Op:
-    call = walk.call
-    outcome = _DROPPED if call.action == "see" else _UNKNOWN
-    return Op(
-        rid,
-        walk.client.session,
-        call.promise,
-        call.action,
-        call.obj,
-        call.seq,
-        attempt,
-        call.value,
-        _LANES[call.lane],
-        via,
-        judged,
-        walk.intended_ns,
-        sent_ns,
-        -1,
-        outcome,
-        0,
-        "",
-        "",
-        "",
-        "",
-    )
 
 
 def _form_verdict(page: Page, check: Callable[[Page], str]) -> Verdict:
@@ -345,7 +322,7 @@ def _form_verdict(page: Page, check: Callable[[Page], str]) -> Verdict:
 
 
 def _post(
-    compiled: CompiledStep, walk: _Walk, encoded: tuple[str, bytes, str], method: str, page_url: str, rid: str
+    compiled: CompiledStep, walk: Walk, encoded: tuple[str, bytes, str], method: str, page_url: str, rid: str
 ) -> Wire:
     """The request that submits a form: the step's headers, and those that a browser adds to a form's post."""
     path, body, content_type = encoded

@@ -47,6 +47,10 @@ class Page:
             self._text = _decoded(self.answer.body, self.headers)
         return self._text
 
+    def raw(self, most: int) -> bytes:
+        """The body's bytes without their content coding, so many at most."""
+        return _unpacked(self.answer.body, self.headers.get("content-encoding", ""), most)
+
     @property
     def json(self) -> list[Any]:
         """The document, in a list of one; an empty list when the body is none."""
@@ -276,7 +280,7 @@ _READERS: dict[str, Callable[[str], Callable[[Page], list[Any]]]] = {
 
 
 def _decoded(body: bytes, headers: Mapping[str, str]) -> str:
-    body = _unpacked(body, headers.get("content-encoding", ""))[:TEXT_LIMIT]
+    body = _unpacked(body, headers.get("content-encoding", ""), TEXT_LIMIT)
     named = _CHARSET.search(headers.get("content-type", ""))
     try:
         return body.decode(named[1] if named else "utf-8", "replace")
@@ -284,15 +288,15 @@ def _decoded(body: bytes, headers: Mapping[str, str]) -> str:
         return body.decode("utf-8", "replace")
 
 
-def _unpacked(body: bytes, coding: str) -> bytes:
+def _unpacked(body: bytes, coding: str, most: int) -> bytes:
     if coding.lower() not in ("gzip", "x-gzip", "deflate"):
-        return body
+        return body[:most]
     for bits in (47, -15):  # gzip or zlib by their own header; then raw deflate, which some servers call deflate
         try:
-            return zlib.decompressobj(bits).decompress(body, TEXT_LIMIT)
+            return zlib.decompressobj(bits).decompress(body, most)
         except zlib.error:
             continue
-    return body
+    return body[:most]
 
 
 def _parsed(text: str) -> list[Any]:

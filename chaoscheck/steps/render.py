@@ -12,15 +12,18 @@ from urllib.parse import quote, quote_plus, urlsplit
 from chaoscheck import __version__
 from chaoscheck.model.wire import REQUEST_HEADER
 from chaoscheck.plan.steps import Promise, Step
-from chaoscheck.steps.base import Wire
+from chaoscheck.steps.base import EVENTS, WEBSOCKET, Wire
+from chaoscheck.steps.blob import DEFAULT_SIZE, MEDIA_TYPE, content, file_name, is_raw
 from chaoscheck.steps.jar import Jar
 from chaoscheck.steps.mask import carries_credentials
+from chaoscheck.steps.multipart import FilePart, content_type, multipart
 from chaoscheck.steps.template import Template
 
 USER_AGENT = f"chaoscheck/{__version__}"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+BOUNDARY = "chaoscheck-part-Jx7PqVw2Zr"
 _URL_SAFE = "/:?#[]@!$&'()*+,;=%~"
 
 
@@ -38,7 +41,10 @@ class Origin:
 
 
 class CompiledStep:
-    """A step made ready for rendering. `defaults` (headers) and `auth` hold unless the step says otherwise."""
+    """A step made ready for rendering. `defaults` (headers) and `auth` hold unless the step says otherwise.
+
+    `size` is how long the file is that it sends, if it sends one, in bytes.
+    """
 
     __slots__ = (
         "_auth",
@@ -47,6 +53,8 @@ class CompiledStep:
         "_fields",
         "_form",
         "_path",
+        "_raw",
+        "_size",
         "_static",
         "_whole",
         "method",
@@ -64,20 +72,22 @@ class CompiledStep:
         defaults: Mapping[str, str] | None = None,
         auth: str | None = None,
         timeout_s: float = 10.0,
+        size: int = DEFAULT_SIZE,
     ) -> None:
         self.step = step
         self.origin = origin
-        self.method = "GET" if step.method == "submit" else step.method.upper()
+        self.method = "GET" if step.method in ("submit", WEBSOCKET, EVENTS) else step.method.upper()
         self.timeout_s = step.timeout or timeout_s
         # A path that begins with a name is a whole address that was taken from an answer; elsewhere a name is a part.
         self._whole = step.path.startswith("$")
         of_value = _quote_address if self._whole else _quote_part
         self._path = Template(step.path, of_value=of_value, of_literal=_quote_address)
         self._fields = [(Template(key), Template(text)) for key, text in (step.form or {}).items()]
-        self._form = (
-            [_form_part(key, text) for key, text in (step.form or {}).items()] if step.method != "submit" else []
-        )
+        encoded = step.method != "submit" and step.upload is None
+        self._form = [_form_part(key, text) for key, text in (step.form or {}).items()] if encoded else []
         self._body = _body_template(step)
+        self._raw = is_raw(step.body)
+        self._size = size
         templates = {key: Template(text, of_value=header_safe) for key, text in self._headers(defaults or {}).items()}
         own = [key for key in templates if key.lower() == "authorization"]
         auth = step.auth or (None if own else auth)
@@ -113,11 +123,22 @@ class CompiledStep:
         return tuple(made)
 
     def body(self, names: Mapping[str, str]) -> bytes:
+        if self._raw:
+            return content(names["value"], self._size)
+        if self.step.upload is not None:
+            return multipart(self.fields(names).items(), BOUNDARY, self.files(names))
         if self._body is not None:
             return self._body.fill(names).encode("utf-8", "replace")
         if self._form:
             return "&".join([part.fill(names) for part in self._form]).encode("ascii")
         return b""
+
+    def files(self, names: Mapping[str, str]) -> list[FilePart]:
+        """The file that the step uploads as a part of a form; none where it doesn't."""
+        if self.step.upload is None:
+            return []
+        value = names["value"]
+        return [FilePart(self.step.upload, file_name(value), MEDIA_TYPE, content(value, self._size))]
 
     def fields(self, names: Mapping[str, str]) -> dict[str, str]:
         """The form's fields that the plan fills in, as plain text."""
@@ -130,6 +151,7 @@ class CompiledStep:
             {"X-Forwarded-Proto": origin.forwarded} if origin.forwarded else {},
             {} if self.method in SAFE_METHODS else {"Origin": origin.url, "Referer": origin.url + "/"},
             _content_type(self.step),
+            _of_stream(self.step, origin),
             origin.extra,
             defaults,
             self.step.headers,
@@ -143,7 +165,8 @@ class CompiledStep:
 
 def names_needed(step: Step) -> frozenset[str]:
     """Every `$name` that a step mentions, wherever it does."""
-    texts = [step.path, step.body or "", step.auth or "", *step.headers.values()]
+    body = "" if is_raw(step.body) else step.body or ""
+    texts = [step.path, body, step.auth or "", *step.headers.values()]
     texts += [part for pair in (step.form or {}).items() for part in pair]
     texts += [json.dumps(step.json_)] if step.json_ is not None else []
     strict = frozenset[str]().union(*(Template(text).needs for text in texts))
@@ -218,12 +241,23 @@ def _body_template(step: Step) -> Template | None:
     if step.json_ is not None:
         # JSON escapes no dollar, so the text of the whole document is the template.
         return Template(json.dumps(step.json_, separators=(",", ":")), of_value=_quote_json)
-    return Template(step.body) if step.body is not None else None
+    return Template(step.body) if step.body is not None and not is_raw(step.body) else None
+
+
+def _of_stream(step: Step, origin: Origin) -> dict[str, str]:
+    """What a browser says when it opens one; many services let in no websocket of an unknown origin."""
+    if step.method == WEBSOCKET:
+        return {"Origin": origin.url}
+    return {"Accept": "text/event-stream", "Cache-Control": "no-cache"} if step.method == EVENTS else {}
 
 
 def _content_type(step: Step) -> dict[str, str]:
     if step.json_ is not None:
         return {"Content-Type": "application/json"}
+    if is_raw(step.body):
+        return {"Content-Type": MEDIA_TYPE}
+    if step.upload is not None:
+        return {"Content-Type": content_type(BOUNDARY)} if step.method != "submit" else {}
     if step.form is not None and step.method != "submit":
         return {"Content-Type": "application/x-www-form-urlencoded"}
     return {}

@@ -24,7 +24,8 @@ class Assignment(Message):
 
     `users` sessions at a time are this worker's; `turn_s` is the mean time from one turn of a session to its next,
     `life_s` its mean length; `folder` is where its history goes; `origin` is what clients believe they opened. Controls
-    showed of the promises in `gone_by_expect` that an unmet `expect` is how their `see` says "gone".
+    showed of the promises in `gone_by_expect` that an unmet `expect` is how their `see` says "gone". One worker
+    `observes` what runs by itself.
     """
 
     run: str
@@ -45,6 +46,7 @@ class Assignment(Message):
     pick: str
     plan_folder: str
     gone_by_expect: tuple[str, ...] = ()
+    observes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -37,15 +37,13 @@ from chaoscheck.traffic.base import (
 )
 from chaoscheck.traffic.counters import Counters
 from chaoscheck.traffic.doubts import Doubts, read_all
-from chaoscheck.traffic.routes import BALANCER, Straight, routers
+from chaoscheck.traffic.routes import BALANCER, RoundRobin, Straight, routers
 from chaoscheck.traffic.session import Session
 from chaoscheck.traffic.spool import Book
 from chaoscheck.traffic.volley import Aim
 
 TICK_S = 0.5
 FLUSH_S = 0.1
-READ_BACK_S = 1.5
-"""Sessions that a death exposed come back within so long after it was told."""
 READERS = 12
 """Final reads under way at a time."""
 LOADED = frozenset({Phase.BASELINE.value, Phase.CHAOS.value})
@@ -88,7 +86,9 @@ class Crew:
         self.checkers: Mapping[str, PromiseChecker] = {
             name: CHECKERS.get(promise.kind)(name, promise) for name, promise in plan.promises.items()
         }
-        self._kinds = _in_order(plan)
+        kinds = _in_order(plan)
+        self._kinds = [item for item in kinds if not item[1].alone]
+        self._alone = [item for item in kinds if item[1].alone]
         self._book = book
         self._open_seats = open_seats
         self._watch = watch
@@ -155,6 +155,9 @@ class Crew:
     def perform(self, call: Call, client: Client, router: Router) -> Done:
         return self._performer.perform(call, client, router)
 
+    def hang_up(self, client: Client, *, ended: bool = False) -> None:
+        self._performer.hang_up(client, ended=ended)
+
     # What the controller says.
 
     def handle(self, message: Message) -> None:
@@ -192,6 +195,8 @@ class Crew:
         was, self.loading = self.loading, phase in LOADED
         if self.loading and not was:
             self._open()
+            if self._alone and self.assignment.observes:
+                self.spawn(self._observe)
         elif phase == Phase.SETTLE:
             self.spawn(self._settle)
         elif phase == Phase.FINAL:
@@ -205,7 +210,7 @@ class Crew:
         exposed = [session for session in self.sessions.values() if session.exposed()]
         now_ns = self.clock.now_ns()
         for place, session in enumerate(exposed, start=1):
-            session.read_back(now_ns + int(READ_BACK_S * NS * place / len(exposed)))
+            session.read_back(now_ns + int(session.hurry_s() * NS * place / len(exposed)))
 
     # Seats.
 
@@ -255,10 +260,23 @@ class Crew:
         self.close_session(session, why)
         return why != "login failed"
 
+    def _observe(self) -> None:
+        """One session for the whole load looks at what runs by itself, on each instance in turn."""
+        login = [item for item in self._kinds if item[0] == self.plan.login]
+        enters = any(kind.terms.as_ != "guest" for _, kind in self._alone)
+        router = RoundRobin(lambda: self.instances, count()) if self.instances else None
+        session = self.open_session(Lane.WATCH, router, [*(login if enters else ()), *self._alone])
+        if session is None or not session.begin():
+            return
+        pace_s = min(kind.looks_every_s() for _, kind in self._alone)
+        session.watch(lambda: pace_s / max(len(self.instances), 1))
+
     # Sessions.
 
-    def open_session(self, lane: Lane, router: Router | None) -> Session | None:
-        """A new client of a free account; None when all accounts are taken."""
+    def open_session(
+        self, lane: Lane, router: Router | None, kinds: Sequence[tuple[str, Kind]] | None = None
+    ) -> Session | None:
+        """A new client of a free account, by default with all that users do; None when all accounts are taken."""
         names = self._accounts.take()
         if names is None:
             return None
@@ -270,7 +288,7 @@ class Crew:
         session = Session(
             self,
             client,
-            self._kinds,
+            self._kinds if kinds is None else kinds,
             run=self.assignment.run,
             router=router or self._router(rng.random),
             rng=rng,
@@ -286,6 +304,7 @@ class Crew:
         """The session ended for that reason; without one the load ended first, and it stays for the final reads."""
         if not why or self.sessions.pop(session.id, None) is None:
             return
+        self.hang_up(session.client, ended=True)
         self._book.ended(SessionEnded(session.id, self.clock.now_ns(), why))
         self._accounts.give_back(self._names.pop(session.id))
         for checker in self.checkers.values():

@@ -7,10 +7,12 @@ from typing import Protocol
 
 from chaoscheck.model.clock import NS, wait_s
 from chaoscheck.model.ops import Lane, Op, Outcome
+from chaoscheck.promises.base import Confirms
 from chaoscheck.steps.calls import Router
 from chaoscheck.steps.client import Client
+from chaoscheck.traffic.asking import SessionAsking
 from chaoscheck.traffic.base import Confirmed, Message
-from chaoscheck.traffic.session import Session, Stage
+from chaoscheck.traffic.session import Session, SessionHand, Stage
 
 LIMIT_S = 1.5
 """So long a promise may take to come true again and still be called late instead of lost."""
@@ -35,6 +37,8 @@ class Wide(Stage, Protocol):
 
     def send(self, message: Message) -> None: ...
 
+    def hang_up(self, client: Client, *, ended: bool = False) -> None: ...
+
 
 class Doubts:
     """Confirms, and counts how many it did of each sort."""
@@ -49,7 +53,12 @@ class Doubts:
         self._made[sort] = self._made.get(sort, 0) + 1
         if self._made[sort] > DETAILED:
             return
-        self._ask_everyone(session, read, client)
+        kind = next(hand.kind for hand in session.hands if hand.promise == read.promise)
+        if isinstance(kind, Confirms):
+            routes = dict(self._stage.routes())
+            kind.confirm(SessionAsking(self._stage, session, read, routes), read, list(routes))
+        else:
+            self._ask_everyone(session, read, client)
         self._tell(session, read)
 
     def _ask_everyone(self, session: Session, read: Op, client: Client) -> None:
@@ -59,7 +68,7 @@ class Doubts:
         pause_s = FIRST_PAUSE_S
         while True:
             for _, router in stage.routes():
-                call = session.call(read.promise, "see", read.obj, read.value, Lane.CONFIRM, stage.clock.now_ns())
+                call = session.call(read.promise, read.action, read.obj, read.value, Lane.CONFIRM, stage.clock.now_ns())
                 stage.perform(call, client.copy(), router)
             if checker.healed(session.id, read.obj) or stage.clock.now_ns() >= give_up_ns:
                 return
@@ -91,17 +100,22 @@ def read_all(stage: Wide, session: Session, count: Callable[[str, bool], None], 
     instance from a loss.
     """
     for hand in session.hands:
-        for obj in hand.certain():
+        there = [(obj, Outcome.OK, Outcome.GONE) for obj in hand.certain()]
+        for obj, due, wrong in (*there, *((obj, Outcome.GONE, Outcome.OK) for obj in hand.retired())):
             agreed: list[str] = []
             contradicted = False
             for name in [name for name, _ in stage.routes()]:
-                outcome = _read_through(stage, session, hand.promise, obj, name, count)
-                if outcome == Outcome.OK:
+                outcome = _read_through(stage, session, hand, obj, name, count)
+                if outcome == due:
                     agreed.append(name)
-                contradicted = contradicted or outcome == Outcome.GONE
+                doubted = not stage.checkers[hand.promise].healed(session.id, obj)
+                contradicted = contradicted or outcome == wrong or doubted
                 wait_s(stage.clock, pause_s)
             for name in agreed if contradicted else ():
                 _ask_again(stage, session, hand.promise, obj, name)
+            if hand.kind.terms.ledger and (names := [name for name, _ in stage.routes()]):
+                asked = names[int(hand.draw() * len(names))]
+                _read_through(stage, session, hand, obj, asked, count, action="ledger")
 
 
 def _ask_again(stage: Wide, session: Session, promise: str, obj: str, name: str) -> None:
@@ -113,25 +127,41 @@ def _ask_again(stage: Wide, session: Session, promise: str, obj: str, name: str)
 
 
 def _read_through(
-    stage: Wide, session: Session, promise: str, obj: str, name: str, count: Callable[[str, bool], None]
+    stage: Wide,
+    session: Session,
+    hand: SessionHand,
+    obj: str,
+    name: str,
+    count: Callable[[str, bool], None],
+    *,
+    action: str = "see",
 ) -> str:
-    """Ask that instance until it answers: the outcome. One that is no longer meant to serve owes no answer."""
+    """Ask that instance until it answers, and until what is awaited is done or overdue: the outcome.
+
+    One that is no longer meant to serve owes no answer.
+    """
+    promise = hand.promise
     value = stage.checkers[promise].value_of(session.id, obj)
-    for attempt in range(READ_TRIES):
+    attempt = 0
+    while attempt < READ_TRIES:
         router = dict(stage.routes()).get(name)
         if router is None:
             return Outcome.DROPPED
         client = session.client.copy()
-        call = session.call(promise, "see", obj, value, Lane.FINAL, stage.clock.now_ns())
+        call = session.call(promise, action, obj, value, Lane.FINAL, stage.clock.now_ns())
         done = stage.perform(call, session.client.copy(), router)
         doubt = stage.doubt_of(session.id)
         if doubt is not None:
             stage.doubted(session, doubt, client)
+        if done.op.outcome == Outcome.PENDING and obj in hand.awaited():
+            wait_s(stage.clock, READ_PAUSE_S)
+            continue
         if done.op.outcome != Outcome.DROPPED:
             # An answer that the plan doesn't know shows nothing of the object.
             count(promise, done.op.outcome != Outcome.UNRECOGNISED)
             return done.op.outcome
-        if attempt < READ_TRIES - 1:
+        attempt += 1
+        if attempt < READ_TRIES:
             wait_s(stage.clock, READ_PAUSE_S)
     if stage.loading:
         wait_s(stage.clock, NEWS_S)

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
-from chaoscheck.checkers.base import PromiseChecker
+from chaoscheck.checkers.base import Awaits, PromiseChecker, Retires
 from chaoscheck.model.clock import NS, Clock
-from chaoscheck.model.ops import Lane, Op, Outcome
-from chaoscheck.promises.base import Kind
+from chaoscheck.model.ops import READS, Lane, Op, Outcome
+from chaoscheck.promises.base import READ_BACK_S, Kind
 from chaoscheck.steps.calls import Call, Done, Router
 from chaoscheck.steps.client import Client
 from chaoscheck.traffic.arrivals import around_ns, exponential_ns
@@ -140,6 +140,12 @@ class Session:
             self.turn()
         return ""
 
+    def watch(self, gap_s: Callable[[], float]) -> None:
+        """Take turns, so long after one another, until the load ends."""
+        while self._await_turn():
+            self.turn()
+            self.next_ns = self._stage.clock.now_ns() + int(gap_s() * NS)
+
     def turn(self) -> None:
         """One turn: every promise once, in a drawn order, those with something to read back first."""
         self.busy = True
@@ -180,6 +186,10 @@ class Session:
     def exposed(self) -> bool:
         return bool(self._stage.dead) and any(hand.exposed() for hand in self.hands)
 
+    def hurry_s(self) -> float:
+        """Within so long after a death what it exposed of this session is to be read back."""
+        return min((hand.kind.hurry_s() for hand in self.hands if hand.exposed()), default=READ_BACK_S)
+
     # Operations.
 
     def operate(self, promise: str, action: str, obj: str, value: str) -> Done:
@@ -190,13 +200,13 @@ class Session:
         if self.lane is Lane.USER:
             # What the service or a doubt held up isn't the generator's own lag.
             stage.lagged(stage.clock.now_ns() - max(due_ns, self._free_ns))
-        before = self.client.copy() if action == "see" else None
+        before = self.client.copy() if action in READS else None
         done = stage.perform(self.call(promise, action, obj, value, self.lane, due_ns), self.client, self.router)
         if promise == self.login and action == "see" and done.op.outcome == Outcome.OK:
             self.client.logged_in = True
         doubt = stage.doubt_of(self.id)
-        if doubt is not None and before is not None:
-            self._doubted(doubt, before)
+        if doubt is not None:
+            self._doubted(doubt, before or self.client.copy())
         self._due_ns = self._free_ns = stage.clock.now_ns()
         if self.lane is Lane.USER and not self.parting:
             self._due_ns += exponential_ns(self._rng.random(), stage.pause_s)
@@ -263,7 +273,7 @@ class Session:
         self._coming = False
 
     def _read_exposed(self, at_ns: int) -> None:
-        """Only reads, so that a death adds as little load as it can while an instance is missing."""
+        """Few requests, so that a death adds as little load as it can while an instance is missing."""
         self.busy = True
         try:
             self._due_ns = at_ns
@@ -271,7 +281,7 @@ class Session:
                 for obj in hand.exposed()[:READ_BACK]:
                     if self.alive():
                         # A user who finds himself logged out logs in again: that is what the kind's own turn does.
-                        hand.kind.turn(hand) if hand.promise == self.login else hand.see(obj, "")
+                        hand.kind.turn(hand) if hand.promise == self.login else hand.kind.read_back(hand, obj)
         finally:
             self.busy = False
 
@@ -298,11 +308,20 @@ class SessionHand:
     def undo(self, obj: str, value: str) -> Done:
         return self._session.operate(self.promise, "undo", obj, value or self.checker.value_of(self.session_id, obj))
 
+    def ledger(self, obj: str, value: str) -> Done:
+        return self._session.operate(self.promise, "ledger", obj, value or self.checker.value_of(self.session_id, obj))
+
     def new_value(self) -> str:
         return self._session.new_value()
 
+    def awaited(self) -> list[str]:
+        return self.checker.awaited(self.session_id) if isinstance(self.checker, Awaits) else []
+
     def certain(self) -> list[str]:
         return self.checker.certain(self.session_id)
+
+    def retired(self) -> list[str]:
+        return self.checker.retired(self.session_id) if isinstance(self.checker, Retires) else []
 
     def exposed(self) -> list[str]:
         return self.checker.exposed(self.session_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -72,6 +72,9 @@ class Aim:
         victim = Straight(self._volley.victim, self._field.instances[self._volley.victim])
         burst = self._volley.mode == BURST
         session = self._field.open_session(Lane.BURST if burst else Lane.INFLIGHT, victim)
+        if session is not None:
+            # Streams end with the victim: who is to hear of its last messages listens where any user may.
+            session.client.listens = self._field.user_router(session)
         ready = session is not None and session.begin() and (not burst or self._first(session))
         self._arrived(ready)
         if session is not None and ready:
@@ -84,17 +87,16 @@ class Aim:
 
     def _hold(self, session: Session) -> None:
         """Keep writing until the victim refuses, or time is up (nobody dies in a sham)."""
-        hands = _writers(session)
-        turn = 0
+        rota = Rota(_writers(session), session.draw)
         gap_ns = int(self._volley.clients / BURST_RATE * NS)
         next_ns = self._field.clock.now_ns()
         while self._wanted():
             self._field.clock.wait_until_ns(next_ns)
             next_ns += gap_ns
-            done = self._write(hands[turn % len(hands)])
-            turn += 1
-            if turn == MAKES:
-                hands = [hand for hand in hands if _overwrites(hand)] or hands
+            hand = rota.next()
+            if hand is None:
+                continue
+            done = self._write(hand)
             if done.op.outcome == Outcome.FAIL and not done.op.status:
                 return
 
@@ -104,7 +106,8 @@ class Aim:
         at_ns = self._volley.start_ns + (offsets[index % len(offsets)] if offsets else 0)
         session.aim(at_ns)
         hands = _writers(session)
-        self._write(hands[index % len(hands)])
+        # Another promise is first at each strike, so that each of many has its turn.
+        self._write(hands[(index + self._volley.strike) % len(hands)])
 
     def _live_on(self, session: Session) -> None:
         """Go on as a normal session for a turn or two, which reads back what the death exposed."""
@@ -159,6 +162,34 @@ class Aim:
         self._field.send(VolleyOver(worker=self._field.worker, strike=self._volley.strike, acked=self._acked))
 
 
+class Rota:
+    """Whose write is next in a burst: most take turns, heavy ones come in their share of all of them.
+
+    When a heavy one is first due is drawn, so that the clients of a burst don't all write it at once.
+    """
+
+    def __init__(self, hands: Sequence[SessionHand], draw: Callable[[], float]) -> None:
+        self._light = [hand for hand in hands if hand.kind.burst_share >= 1]
+        self._heavy = [hand for hand in hands if hand.kind.burst_share < 1]
+        self._due = [draw() for _ in self._heavy]
+        self._turn = 0
+
+    def next(self) -> SessionHand | None:
+        """None where nobody's is due."""
+        turn = self._turn
+        self._turn += 1
+        if self._turn == MAKES:
+            self._light = [hand for hand in self._light if _overwrites(hand)] or self._light
+            self._heavy = [hand for hand in self._heavy if _overwrites(hand)] if self._light else self._heavy
+        for place, hand in enumerate(self._heavy):
+            self._due[place] += hand.kind.burst_share
+        for place, hand in enumerate(self._heavy):
+            if self._due[place] >= 1:
+                self._due[place] -= 1
+                return hand
+        return self._light[turn % len(self._light)] if self._light else None
+
+
 def _overwrites(hand: SessionHand) -> bool:
     """Whether its writes are all about one object."""
     return hand.kind.object_of(hand.session_id, "a") == hand.kind.object_of(hand.session_id, "b")
@@ -166,4 +197,5 @@ def _overwrites(hand: SessionHand) -> bool:
 
 def _writers(session: Session) -> list[SessionHand]:
     """Promises to write to: all but the login, unless there is nothing else."""
-    return [hand for hand in session.hands if hand.promise != session.login] or session.hands
+    hands = [hand for hand in session.hands if hand.promise != session.login and hand.kind.terms.do]
+    return [hand for hand in hands if hand.kind.volleys] or hands or session.hands

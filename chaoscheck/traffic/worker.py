@@ -29,7 +29,7 @@ from chaoscheck.traffic.spool import Spool
 CRASHED = 70
 DRAIN_S = 3.0
 MS = 1_000_000
-_FINE = frozenset({Outcome.OK.value, Outcome.GONE.value})
+_FINE = frozenset({Outcome.OK.value, Outcome.GONE.value, Outcome.PENDING.value})
 
 
 class Seat(locust.User):  # type: ignore[misc]

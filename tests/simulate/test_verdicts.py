@@ -8,6 +8,7 @@ from chaoscheck.engines.base import Instance, KillReceipt
 from chaoscheck.engines.fake import FakeFleet
 from chaoscheck.engines.fake_apps import Asked, Said, Shop
 from chaoscheck.engines.fake_network import FakeTransport
+from chaoscheck.model.clock import NS
 from chaoscheck.model.verdict import Result, Verdict
 from chaoscheck.run import conclude
 from chaoscheck.store import encode_result
@@ -56,6 +57,17 @@ def test_stateful_service_fails_with_its_cause(simulate: Simulate, app: str, mod
     assert all(finding.fix and finding.chain for finding in result.findings)
 
 
+@pytest.mark.parametrize("mode", ["round-robin", "sticky"])
+def test_copy_that_hears_of_no_change_is_stale_in_the_matrix(simulate: Simulate, mode: str) -> None:
+    """No load and no kill: seen on one, replaced on the other, and the first still shows what it saw."""
+    result, _ = simulate("stale-profiles", **{"balancer.mode": mode})
+    assert result.verdict is Verdict.FAIL, result.reason
+    found = {(one.promise, one.anomaly, one.cause.value, one.phase) for one in result.findings}
+    assert ("profile", "STALE", "state in one instance", "matrix") in found
+    assert {one.promise for one in result.findings} == {"profile"}
+    assert any(cell.holds for cell in result.matrix if cell.writer == cell.reader and cell.promise == "profile")
+
+
 def test_wrong_user_is_critical(simulate: Simulate) -> None:
     """Another user's identity is the worst that can be seen."""
     result, _ = simulate("wrong-user")
@@ -78,6 +90,26 @@ def test_every_tenth_request_500_breaks_no_promise(simulate: Simulate) -> None:
     assert not result.findings
     assert "baseline" in gates(result, Verdict.INVALID)
     assert all(promise.violations == 0 for promise in result.promises)
+
+
+def test_replacement_that_turns_sick_seconds_after_it_serves_is_over_budget(
+    simulate: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers well for two seconds and a half, and then no user any more: the kill's doing, and no recovery."""
+    real = Shop.handle
+
+    def sicken(self: Shop, asked: Asked) -> Said:
+        born_ns = self.local.setdefault("born", self.world.now_ns())
+        sick = not self.name.endswith(".1") and self.world.now_ns() - born_ns > 2.5 * NS
+        return Said(500, {"error": "sorry"}) if sick and asked.path != "/healthz" else real(self, asked)
+
+    monkeypatch.setattr(Shop, "handle", sicken)
+    result, _ = simulate("stateless", **{"budget.recovery": "30s", "budget.slo": "99.99% over 30d"})
+    assert result.verdict is Verdict.FAIL, result.reason
+    assert "recovery: " in gates(result, Verdict.FAIL)
+    assert "never recovered from" in gates(result, Verdict.FAIL)
+    assert "bad seconds a kill" in gates(result, Verdict.FAIL)
+    assert not result.findings
 
 
 def test_expect_200_on_a_page_that_guests_get_too_is_invalid(simulate: Simulate) -> None:

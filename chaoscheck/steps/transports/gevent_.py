@@ -13,7 +13,8 @@ from geventhttpclient._parser import HTTPParseError, HTTPResponseParser
 
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.places import Address
-from chaoscheck.steps.base import Answer, Trouble, Wire
+from chaoscheck.steps.base import Answer, Stream, Trouble, Wire
+from chaoscheck.steps.transports.streams import open_stream
 
 BODY_LIMIT = 10_000_000  # bytes; a longer body is CUT
 _RECEIVE = 65_536
@@ -150,6 +151,9 @@ class GeventTransport:
         status = connection.status if parser.has_headers or trouble is Trouble.CUT else 0
         body = parser.parts[0] if len(parser.parts) == 1 else b"".join(parser.parts)
         return Answer(status, tuple(parser.headers), body, trouble, sent, sent_ns, self._clock.now_ns())
+
+    def open(self, address: Address, wire: Wire, kind: str) -> Stream:
+        return open_stream(self._clock, address, wire, kind)
 
     def close(self) -> None:
         for address in list(self._idle):

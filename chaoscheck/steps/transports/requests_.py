@@ -18,7 +18,8 @@ from urllib3.util import SKIP_HEADER
 
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.places import Address
-from chaoscheck.steps.base import Answer, Trouble, Wire
+from chaoscheck.steps.base import Answer, Stream, Trouble, Wire
+from chaoscheck.steps.transports.streams import open_stream
 
 BODY_LIMIT = 10_000_000  # bytes; a longer body is CUT
 _INTERIM_LIMIT = 16
@@ -144,6 +145,9 @@ class RequestsTransport:
             if fresh:
                 adapter.close()
         return Answer(status, headers, body, trouble, _attempt.sent, sent_ns, self._clock.now_ns())
+
+    def open(self, address: Address, wire: Wire, kind: str) -> Stream:
+        return open_stream(self._clock, address, wire, kind)
 
     def close(self) -> None:
         self._adapter.close()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from chaoscheck import plugins
 from chaoscheck.checkers.chains import Pair, pair_chain
 from chaoscheck.checkers.timeline import timeline
 from chaoscheck.model import events as ev
+from chaoscheck.model.ops import Op
 from chaoscheck.plan.plan import Plan
 from tests.unit.checkers.making import op
 
+plugins.load()
 CELL = ev.MatrixProbed(t_ns=1000, promise="p", writer="web-1.1", reader="web-2.1", holds=False, note="", session="s1",
                        obj="o1")  # fmt: skip
 
@@ -47,3 +51,45 @@ def test_credentials_of_the_target_stand_where_they_were_sent(promise: dict[str,
 def test_credentials_of_a_step_win_and_a_name_stays_a_name() -> None:
     assert "-u 'bob:$password'" in lines({"do": {"post": "/n", "auth": "bob:$password"}})[0]
     assert " -u " not in "".join(lines({}, auth=None))
+
+
+def notes(cell: ev.MatrixProbed, ops: list[Op], begun: list[Op], kind: str = "kept") -> list[tuple[str, str]]:
+    """(what was called, what is said of it) of the pair's chain."""
+    promise = {"kind": kind, "do": {"submit": "/n"}, "see": {"get": "/n", "value": "json:n"}}
+    plan = Plan.model_validate({"target": {"command": ["serve"]}, "promises": {"p": promise}})
+    made = pair_chain(Pair(cell, user="al", ops=ops, begun=begun), plan, timeline([cell]))
+    return [(link.curl.split("  #")[0].split()[-1], link.note) for link in made]
+
+
+def test_form_that_another_instance_refuses_is_shown_from_its_first_request() -> None:
+    """Nothing was read: begun on one, refused by the other."""
+    cell = replace(CELL, anomaly="REFUSED_ELSEWHERE", told=0)
+    begun = [op("do", "ok", at=10, value="v1", via="web-1.1", lane="matrix")._replace(judged=False)]
+    ops = [op("do", "fail", at=20, value="v1", via="web-2.1", who="web-2.1", lane="matrix")]
+    assert [note for _, note in notes(cell, ops, begun)] == ["begun on web-1.1", "fail on web-2.1"]
+
+
+def test_older_version_is_not_called_there() -> None:
+    """An answer that was ok and shows another value is the very read that missed it."""
+    ops = [
+        op("do", "ok", at=10, value="v1", via="web-1.1", lane="matrix"),
+        op("see", "ok", at=20, value="", seen="v1", via="web-2.1", who="web-2.1", lane="matrix"),
+        op("do", "ok", at=30, value="v2", via="web-1.1", lane="matrix"),
+        op("see", "ok", at=40, value="v2", seen="v1", via="web-2.1", who="web-2.1", lane="matrix"),
+        op("see", "ok", at=50, value="v2", seen="v2", via="web-1.1", who="web-1.1", lane="confirm"),
+    ]
+    said = [note for _, note in notes(replace(CELL, told=1), ops, [], kind="register")]
+    assert said == ["acknowledged by web-1.1", "not there, but 'v1' on web-2.1", "later: there on web-1.1"]
+
+
+@pytest.mark.parametrize(
+    ("do", "sent"),
+    [
+        ({"put": "/n", "body": "$blob"}, "-H 'Content-Type: application/octet-stream' --data-binary @v1.bin "),
+        ({"post": "/n", "upload": "doc", "form": {"title": "$user"}}, "-F title=al -F doc=@v1.bin "),
+        ({"submit": "/n", "upload": "doc"}, "-F doc=@v1.bin "),
+    ],
+)
+def test_uploads_stand_as_files_by_name(do: dict[str, Any], sent: str) -> None:
+    """Any file of that name shows the same; the bytes themselves would fill the report."""
+    assert sent in lines({"kind": "blob", "do": do})[0]

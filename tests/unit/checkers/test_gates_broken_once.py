@@ -105,6 +105,43 @@ def test_recovery_users_errors_after_the_replacement_serves_fail() -> None:
     assert result.verdict is Verdict.FAIL
 
 
+def test_recovery_service_that_comes_back_sick_seconds_later_fails() -> None:
+    """It serves well for two seconds, then errors come: they are that kill's, and so is their cost."""
+    sick = with_ops(*errors(13.1, 30), *errors(18.1, 30))
+    result = judged(clean_events(), sick, budget={**STRICT, "recovery": "2s"})
+    assert gate(result, "recovery").verdict is Verdict.FAIL
+    assert gate(result, "bad seconds a kill").verdict is Verdict.FAIL
+    assert [kill.recovery_ms > 2000 for kill in result.kills] == [True, True, False]
+    assert [kill.bad_seconds > 0.13 for kill in result.kills] == [True, True, False]
+
+
+def test_recovery_errors_that_never_stop_are_a_kill_never_recovered_from() -> None:
+    """However generous the limit: the next kill came, and the service was still sick of the one before."""
+    endless = with_ops(*errors(10.1, 240), *errors(15.1, 480))
+    result = judged(clean_events(), endless, budget={**RECOVERY, "recovery": "30s"})
+    assert gate(result, "recovery").actual == "2 kills never recovered from"
+    assert gate(result, "recovery").verdict is Verdict.FAIL
+
+
+def test_recovery_errors_as_rare_as_in_the_baseline_are_not_blamed_on_a_kill() -> None:
+    """One in ten before the kills, one in ten long after them; and a single error proves nothing either."""
+    usual = [note("see", (150 + turn * 1000) * MS, obj="usual", outcome="dropped")._replace(status=500)
+             for turn in range(24)]  # fmt: skip
+    away = [each for each in usual if not any(0 <= each.intended_ns / NS - died < 2.6 for died in (10, 15))]
+    result = judged(clean_events(), with_ops(*away), budget=RECOVERY)
+    assert (gate(result, "recovery").verdict, gate(result, "recovery").actual) == (Verdict.PASS, "499 ms at worst")
+    assert all(kill.bad_seconds < 0.05 for kill in result.kills)
+    stray = judged(clean_events(), with_ops(*errors(13.5, 1)), budget=RECOVERY)
+    assert gate(stray, "recovery").actual == "499 ms at worst"
+
+
+def test_recovery_errors_in_a_shams_window_are_the_kills_before_it() -> None:
+    """A sham takes nobody away: it must not shield the kill whose errors go on."""
+    result = judged(clean_events(), with_ops(*errors(20.1, 30)), budget=RECOVERY)
+    assert gate(result, "recovery").verdict is Verdict.FAIL
+    assert [kill.bad_seconds > 0 for kill in result.kills] == [False, True, True]
+
+
 def test_recovery_that_never_came_fails() -> None:
     """A slot without a replacement has not recovered, whatever its users saw."""
     events = [event for event in clean_events() if not (isinstance(event, ev.Restored) and event.index == 1)]

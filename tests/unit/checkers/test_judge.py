@@ -146,6 +146,26 @@ def test_loss_with_every_victim_fails_with_cause_chain_and_kill() -> None:
     assert [kill.lost["note"] for kill in result.kills] == [4, 4, 0]
 
 
+def test_promise_broken_in_several_ways_is_told_as_their_sum() -> None:
+    """One number that nothing explains would be hard to believe: the gate adds up its findings."""
+    cells = changed(
+        ev.MatrixProbed, lambda e: replace(e, holds=e.writer == e.reader, told=9, missed=9, writer_has=True)
+    )
+    result = judged(cells, clean_rows(read="gone"))
+    one = next(gate for gate in result.gates if gate.group == "promises")
+    assert one.actual == (
+        "10 broken = 2 LOST (state in one instance, pairs of the matrix) + 8 LOST (lost with the instance)"
+    )
+    assert sum(finding.count for finding in result.findings) == result.promises[0].violations == 10
+
+
+def test_loss_by_kills_is_told_beside_what_they_exposed() -> None:
+    """So many were at risk, so many of them came through: the two add up."""
+    result = judged(clean_events(), clean_rows(read="gone"))
+    assert result.reason.endswith("; kills exposed 10: 2 read back whole, 8 not")
+    assert (result.promises[0].exposures, result.findings[0].count) == (2, 8)
+
+
 STRUCK = ev.Struck
 BROKEN: dict[str, tuple[list[Event], Verdict, str]] = {
     "a kill that did not land": (

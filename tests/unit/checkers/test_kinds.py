@@ -9,6 +9,7 @@ from chaoscheck.checkers.kept import KeptChecker
 from chaoscheck.checkers.register import RegisterChecker
 from chaoscheck.checkers.session import SessionChecker
 from chaoscheck.model.ops import Op
+from chaoscheck.model.verdict import Cause
 from tests.unit.checkers.making import confirms, names, op, run
 
 GONE = op("see", "gone", at=100)
@@ -109,6 +110,26 @@ def test_register_older_value_that_healed_stale() -> None:
     checker = run(RegisterChecker("p"), [*WRITES, read, *confirmed])
     assert names(checker) == ["STALE"]
     assert checker.tally().anomalies[0].guarantee == "read-your-writes"
+
+
+@pytest.mark.parametrize(
+    ("shown", "name", "cause"),
+    [
+        (["run.s1.1", "run.s1.3"], "STALE", Cause.ONE_INSTANCE),
+        (["run.s1.1", "run.s1.0"], "STALE", Cause.ONE_INSTANCE),
+        (["run.s1.1", "run.s1.1"], "LOST", None),
+        (["run.s1.1", ""], "LOST", None),
+        ([], "STALE", None),
+    ],
+    ids=["one-has-the-newest", "copies-differ", "all-show-the-same", "one-has-none", "nobody-was-asked"],
+)
+def test_register_older_value_is_stale_where_instances_differ(shown: list[str], name: str, cause: Cause | None) -> None:
+    """A copy that nobody told of the change is no loss; one older version everywhere is."""
+    read = op("see", "ok", at=100, seen="run.s1.1")
+    answers = [(f"web-{n}.1", "ok" if seen else "gone", seen) for n, seen in enumerate(shown, 1)]
+    checker = run(RegisterChecker("p"), [*WRITES, read, *confirms(read, answers)])
+    found = checker.tally().anomalies[0]
+    assert (found.name, found.cause, found.confirmed) == (name, cause, bool(shown))
 
 
 def test_register_one_loss_is_one_finding() -> None:

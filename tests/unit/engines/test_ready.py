@@ -85,6 +85,7 @@ def wait(
     fleet: Fleet | None = None,
     ready: Ready | None = None,
     headers: dict[str, str] | None = None,
+    told: list[str] | None = None,
 ) -> tuple[dict[str, int], list[Wire]]:
     clock = VirtualClock()
     wires = Wires(clock, say)
@@ -95,6 +96,7 @@ def wait(
         transport=wires,
         clock=clock,
         headers=headers,
+        say=(told if told is not None else []).append,
     )
     return found, wires.sent
 
@@ -125,6 +127,27 @@ def test_never_ready_names_instance_limit_and_last_answer() -> None:
     )
     assert raised.value.details == "the log of web-1.1"
     assert raised.value.hint
+
+
+def test_long_wait_says_now_and_then_what_it_waits_for() -> None:
+    """Silence for a minute looks like a hang; a line every second would be noise."""
+    told: list[str] = []
+    limit = Ready(get="/up", within=60)
+    with pytest.raises(NotReady):
+        wait(lambda address, _: answer(401 if address.port == 8002 else 200), ready=limit, told=told)
+    assert told == [
+        f"still waiting for web-2.1: GET /up answers 401 ({seconds} s of 60 s)" for seconds in (5, 10, 20, 40)
+    ]
+    told.clear()
+    wait(lambda _, t_ns: answer(200 if t_ns > 6 * NS else 503), ready=limit, told=told)
+    assert told == ["still waiting for web-1.1 (and web-2.1): GET /up answers 503 (5 s of 60 s)"]
+
+
+def test_short_wait_says_nothing() -> None:
+    """Most services take a second or two."""
+    told: list[str] = []
+    wait(lambda _, t_ns: answer(200 if t_ns > 4 * NS else 503), told=told)
+    assert told == []
 
 
 def test_refused_to_the_end_hints_at_the_port() -> None:

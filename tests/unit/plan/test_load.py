@@ -74,6 +74,15 @@ def test_budget_is_seconds_a_kill(write) -> None:
         ('{image: "redis:7"}', "{}", 2, "exactly one of image, build", ""),
         ("target:", "instances: 1\ntarget:", 1, "instances: 1", ""),
         ("target:", "instances: 21\ntarget:", 1, "instances", ""),
+        ("target:", "accounts: [ann, 5]\ntarget:", 1, "accounts.1: must be a text, not 5", ""),
+        ("target:", "accounts:\n- ann\n- [b]\ntarget:", 3, "accounts.1: must be a text", ""),
+        (
+            "    undo: {post: /logout, expect: 204}",
+            "    undo:\n      post: /logout\n      expct: 204",
+            10,
+            "unknown key 'expct' in promises.login.undo",
+            "expect",
+        ),
         ("kind: kept", "kind: session", 1, "only one promise may be of kind session", ""),
     ],
 )

@@ -22,6 +22,8 @@ class FakeHand:
     outcomes: list[Outcome] = field(default_factory=list)
     there: list[str] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     living: bool = True
     asked: list[tuple[str, str, str]] = field(default_factory=list)
     stream: random.Random = field(default_factory=lambda: random.Random(1))
@@ -43,11 +45,20 @@ class FakeHand:
     def undo(self, obj: str, value: str) -> Done:
         return self._answer("undo", obj, value)
 
+    def ledger(self, obj: str, value: str) -> Done:
+        return self._answer("ledger", obj, value)
+
     def new_value(self) -> str:
         return f"run.s.{len(self.asked)}"
 
+    def awaited(self) -> list[str]:
+        return list(self.waiting)
+
     def certain(self) -> list[str]:
         return list(self.there)
+
+    def retired(self) -> list[str]:
+        return list(self.ended)
 
     def exposed(self) -> list[str]:
         return list(self.unread)

@@ -11,7 +11,7 @@ from chaoscheck.steps.base import Trouble
 from chaoscheck.steps.classify import TABLE, Seen, classify, markdown, redirects_to_login
 
 OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN
-GONE, UNRECOGNISED, DROPPED = Outcome.GONE, Outcome.UNRECOGNISED, Outcome.DROPPED
+GONE, PENDING, UNRECOGNISED, DROPPED = Outcome.GONE, Outcome.PENDING, Outcome.UNRECOGNISED, Outcome.DROPPED
 
 
 def seen(status: int = 200, trouble: Trouble = Trouble.NONE, **more: bool) -> Seen:
@@ -30,6 +30,9 @@ CASES: list[tuple[Seen, tuple[str, Outcome], tuple[str, Outcome]]] = [
     (seen(200, gone=True, gone_said=True), ("unexpected", UNKNOWN), ("gone as said", GONE)),
     (seen(200, can_be_gone=True), ("unexpected", UNKNOWN), ("gone by expect", GONE)),
     (seen(200, can_be_gone=True, gone_said=True), ("unexpected", UNKNOWN), ("unrecognised", UNRECOGNISED)),
+    (seen(200, pending=True), ("unexpected", UNKNOWN), ("not yet", PENDING)),
+    (seen(404, pending=True, gone=True), ("refused by status", FAIL), ("not yet", PENDING)),
+    (seen(503, pending=True), ("indefinite", UNKNOWN), ("indefinite", DROPPED)),
     (seen(302, to_login=True), ("unexpected", UNKNOWN), ("gone", GONE)),
     (seen(302, to_login=True, gone_said=True), ("unexpected", UNKNOWN), ("gone", GONE)),
     (seen(401), ("refused by status", FAIL), ("gone", GONE)),
@@ -91,6 +94,7 @@ ANYTHING = st.builds(
     refused=st.booleans(),
     gone=st.booleans(),
     gone_said=st.booleans(),
+    pending=st.booleans(),
     to_login=st.booleans(),
     not_forwarded=st.booleans(),
     can_be_gone=st.booleans(),
@@ -101,7 +105,7 @@ ANYTHING = st.builds(
 def test_anything_seen_has_an_outcome_that_claims_no_more_than_is_known(seen: Seen, is_write: bool) -> None:
     """Total; ok only for a whole answer in the plan's words; a sent write without a whole answer never fails."""
     outcome, row = classify(seen, is_write=is_write)
-    assert outcome in ((OK, FAIL, UNKNOWN) if is_write else (OK, GONE, UNRECOGNISED, DROPPED))
+    assert outcome in ((OK, FAIL, UNKNOWN) if is_write else (OK, GONE, PENDING, UNRECOGNISED, DROPPED))
     assert row.reason
     if outcome is OK:
         assert seen.meets and seen.sent and seen.trouble is Trouble.NONE
@@ -109,6 +113,8 @@ def test_anything_seen_has_an_outcome_that_claims_no_more_than_is_known(seen: Se
         assert not seen.sent or (seen.not_forwarded and seen.status == 503)
     if outcome is FAIL and seen.sent and seen.trouble is Trouble.NONE and not seen.refused and not seen.not_forwarded:
         assert 400 <= seen.status < 500 and seen.status not in (408, 409, 425, 429, 499)
+    if outcome is PENDING:
+        assert seen.pending and seen.trouble is Trouble.NONE and seen.status < 500
     if outcome is GONE:
         assert seen.trouble is Trouble.NONE and seen.status < 500
 

@@ -252,6 +252,51 @@ def test_object_is_seen_by_the_names_that_its_own_write_took() -> None:
     assert [wire.path for wire in stage.wires[2:]] == ["/n/1", "/n/2"]
 
 
+def test_object_of_unknown_end_is_seen_by_the_names_that_earlier_steps_took() -> None:
+    """Its own answer was lost, its address was not; one that has an address keeps it."""
+    ids = itertools.count(1)
+
+    def service(wire: Wire, headers: Mapping[str, str]) -> Answer:
+        if wire.method == "PUT":
+            return trouble(Trouble.CLOSED, sent=True)
+        return answer(200, {"id": str(next(ids))}) if wire.method == "POST" else answer(200)
+
+    steps = [{"post": "/n", "take": {"id": "json:id"}}, {"put": "/n/$id", "body": "$blob"}]
+    stage = Stage({"p": {"kind": "blob", "do": steps, "see": {"get": "/n/$id"}}}, service)
+    assert stage.run("p", "do", "v1", obj="o1").op.outcome == "unknown"
+    stage.run("p", "do", "v2", obj="o1")
+    stage.run("p", "see", "v1", obj="o1")
+    assert stage.wires[-1].path == "/n/1"
+    assert "id" not in stage.client.names
+
+
+def test_upload_through_a_form_carries_its_hidden_fields_and_the_file() -> None:
+    """A file input is filled in as a browser would, whatever encoding the form says."""
+    html = "<form method=post action=/up><input type=hidden name=csrf value=t1><input type=file name=doc></form>"
+    stage = Stage(
+        {"p": {"kind": "blob", "do": {"submit": "/up", "upload": "doc"}, "see": {"get": "/up/$value"}}},
+        lambda wire, headers: answer(200, html) if wire.method == "GET" else answer(201),
+    )
+    assert stage.run("p", "do", "v1").reached
+    post = stage.wires[1]
+    assert dict(post.headers)["Content-Type"].startswith("multipart/form-data; boundary=")
+    assert b'name="csrf"\r\n\r\nt1\r\n' in post.body
+    assert b'name="doc"; filename="v1.bin"' in post.body
+    assert b"[chaoscheck v1 64000 0]" in post.body
+
+
+def test_large_bodies_are_shown_and_recorded_in_short() -> None:
+    """A history is text, and whoever watches reads a line of it."""
+    shown: list[Exchange] = []
+    promise = {"kind": "blob", "size": "2 MB", "do": {"put": "/f", "body": "$blob"}, "see": {"get": "/f"}}
+    stage = Stage({"p": promise}, lambda wire, headers: answer(500, "x" * 3_000_000), watch=shown.append)
+    for action in ("do", "see"):
+        done = stage.run("p", action, "v1")
+        assert len(done.op.excerpt) <= 300
+    assert len(stage.wires[0].body) == 2_000_000
+    assert all(len(one.wire.body) <= 100_000 and len(one.text) <= 100_000 for one in shown)
+
+
 def test_guest_has_nothing_of_the_session() -> None:
     """Neither cookies nor the token that logging in gave, and what it is told doesn't reach the session's jar."""
     guest = {
@@ -382,6 +427,40 @@ def test_session_that_answers_as_someone_else_is_gone_as_wrong_user() -> None:
     stage.service = lambda wire, headers: answer(200, {"user": "nobody"})
     op = stage.run("login", "see").op
     assert (op.outcome, op.seen) == ("unrecognised", "")
+
+
+def test_promise_whose_see_expects_its_user_knows_a_wrong_one_too() -> None:
+    """Whatever its kind: what holds of another user, and not of this one, is that other's answer."""
+    see = {"get": "/whoami", "value": "json:user", "expect": {"value": "$user"}}
+    plain = {"get": "/whoami", "value": "json:user", "expect": 201}
+    stage = Stage(
+        {name: {"kind": "kept", "do": {"post": "/n"}, "see": each} for name, each in (("p", see), ("q", plain))},
+        lambda wire, headers: answer(200, {"user": "bob"}),
+        other_user=lambda text: "bob" if "bob" in text else None,
+    )
+    assert stage.run("p", "see").op.error == WRONG_USER
+    assert stage.run("q", "see").op.error != WRONG_USER
+
+
+def test_what_the_login_took_no_other_promise_replaces() -> None:
+    """A token minted under the same name is seen by its own objects; the session goes on as who it was."""
+    api = {
+        "kind": "kept",
+        "do": {"post": "/mint", "take": {"token": "json:token"}},
+        "see": {"get": "/api", "headers": {"Authorization": "Bearer $token"}},
+    }
+
+    def service(wire: Wire, headers: Mapping[str, str]) -> Answer:
+        if wire.path == "/mint":
+            return answer(201, {"token": "minted-0123456789"})
+        return answer(200, headers["authorization"]) if wire.path == "/api" else shop(wire, headers)
+
+    stage = Stage({"login": LOGIN, "api": api}, service)
+    stage.run("login", "do")
+    stage.run("api", "do", "v1", obj="o1")
+    stage.run("api", "see", "v1", obj="o1")
+    assert dict(stage.wires[-1].headers)["Authorization"] == "Bearer minted-0123456789"
+    assert stage.run("login", "see").op.outcome == "ok"
 
 
 def test_session_page_that_names_others_is_no_wrong_user() -> None:

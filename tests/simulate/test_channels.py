@@ -1,0 +1,130 @@
+"""Live messages in simulated time: hubs that keep the promise, and each way to break it with its finding and cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chaoscheck.model.verdict import Result, Verdict
+from chaoscheck.plan.load import load_plan
+from chaoscheck.run import Options, conclude, run
+from chaoscheck.store import RunFolder, encode_result
+
+PLAN = """\
+target: {command: [channel], ready: /healthz}
+engine: fake
+promises:
+  login:
+    kind: session
+    do:   {post: /login, json: {user: $user, password: pw}, expect: 200}
+    see:  {get: /me, value: "json:user", expect: {status: 200, value: $user}}
+  notices:
+    kind: channel
+    within: 1s
+    do:   {post: /notify, json: {text: $value}, expect: 202}
+    see:  SEE
+evidence: {max_loss: 10%}
+chaos: {baseline: 3s, settle: 0.5s, at_most: 40s}
+"""
+READY = '{websocket: /ws, value: "json:text", expect: {text: ready}}'
+ECHO = '{websocket: /ws, value: "json:text"}'
+EVENTS = '{events: /events, value: "json:text", expect: {text: ready}}'
+
+Listen = Callable[..., tuple[Result, RunFolder]]
+
+
+@pytest.fixture
+def listen(tmp_path: Path) -> Listen:
+    """Runs that service with that `see`: `listen("channel-memory", READY, seed=2)`."""
+
+    def go(app: str, see: str = READY, **keys: Any) -> tuple[Result, RunFolder]:
+        path = tmp_path / "plan.yaml"
+        path.write_text(PLAN.replace("SEE", see))
+        overrides = {("target", "command"): [app], **{tuple(key.split(".")): value for key, value in keys.items()}}
+        return run(load_plan(path, overrides=overrides, environment={}), Options(reports=tmp_path / "reports"))
+
+    return go
+
+
+def found(result: Result) -> set[tuple[str, str]]:
+    return {(one.anomaly, one.cause.value) for one in result.findings if one.verdict is Verdict.FAIL}
+
+
+def gates(result: Result, verdict: Verdict) -> str:
+    return "; ".join(f"{gate.name}: {gate.actual} {gate.detail}" for gate in result.gates if gate.verdict is verdict)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(("app", "see"), [("channel", READY), ("channel-quiet", ECHO), ("channel", EVENTS)])
+def test_shared_hub_passes(listen: Listen, app: str, see: str, seed: int) -> None:
+    """Every message is heard, wherever it was published, with and without a greeting, over reconnects."""
+    result, _ = listen(app, see, seed=seed)
+    assert result.verdict is Verdict.PASS, result.reason + gates(result, Verdict.INCONCLUSIVE)
+    assert not result.findings
+    assert all(promise.exposures >= promise.needed for promise in result.promises)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("app", "anomaly", "cause"),
+    [
+        ("channel-memory", "DEAF_INSTANCE", "state in one instance"),
+        ("channel-buffered", "LOST_MESSAGE", "acknowledged before persisted"),
+        ("channel-lossy", "LOST_MESSAGE", "background"),
+        ("channel-reordering", "REORDERED", "background"),
+        ("channel-late", "LATE_MESSAGE", "background"),
+        ("channel-gossiping", "CROSS_SESSION", "background"),
+    ],
+)
+def test_broken_hub_fails_with_its_finding_and_cause(
+    listen: Listen, app: str, anomaly: str, cause: str, seed: int
+) -> None:
+    """The verdict alone would not tell a developer what to mend."""
+    result, _ = listen(app, seed=seed)
+    assert result.verdict is Verdict.FAIL, result.reason
+    assert (anomaly, cause) in found(result)
+    assert all(one.fix and one.chain for one in result.findings)
+
+
+def test_message_to_another_user_is_critical(listen: Listen) -> None:
+    """The worst that a channel can do leads the report."""
+    result, _ = listen("channel-gossiping")
+    assert result.findings[0].critical
+
+
+def test_memory_hub_behind_sticky_routing_is_found_by_the_matrix(listen: Listen) -> None:
+    """Stickiness hides nothing from those who ask each instance."""
+    result, _ = listen("channel-memory", **{"balancer.mode": "sticky"})
+    assert result.verdict is Verdict.FAIL
+    assert ("DEAF_INSTANCE", "state in one instance") in found(result)
+
+
+@pytest.mark.parametrize(
+    ("app", "said"),
+    [("channel-refusing", "status 403"), ("channel-mute", "no message came back")],
+)
+def test_channel_that_shows_nothing_is_invalid_and_says_where(listen: Listen, app: str, said: str) -> None:
+    """A refused upgrade, or a subscription without echo: seen before any traffic, with file, line and answer."""
+    result, _ = listen(app, ECHO)
+    assert result.verdict is Verdict.INVALID
+    assert said in result.reason
+    assert "plan.yaml:12" in result.reason
+    assert not result.kills
+
+
+def test_ready_message_that_never_comes_is_invalid(listen: Listen) -> None:
+    """The plan waits for words that the service never says."""
+    result, _ = listen("channel", '{websocket: /ws, value: "json:text", expect: {text: welcome}}')
+    assert result.verdict is Verdict.INVALID
+    assert "no ready message within 1 s" in result.reason
+
+
+def test_judging_a_channel_again_gives_the_same_bytes(listen: Listen) -> None:
+    """What was heard, and since when one listened, stands in the history."""
+    result, folder = listen("channel-lossy")
+    before = folder.result_file.read_bytes()
+    assert conclude(folder) == result
+    assert folder.result_file.read_bytes() == before == encode_result(result)
