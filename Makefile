@@ -6,10 +6,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv docker images demo test unit lint check bench clean
+.PHONY: help venv docker images demo test unit lint check bench calibrate clean
 
 help: ## Print this help
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Make the virtual environment in .venv
 
@@ -26,10 +26,10 @@ demo: $(STAMP) ## See a shop with in-memory sessions fail, and the same shop wit
 	@$(BIN)/python scripts/demo.py
 
 test: $(STAMP) ## Run every test (container tests need an engine)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
 
 unit: $(STAMP) ## Run the fast tests only
-	$(BIN)/python -m pytest -q tests/unit tests/house tests/simulate tests/cli
+	$(BIN)/python -m pytest -q -n 2 tests/unit tests/house tests/simulate tests/cli
 
 lint: $(STAMP) ## Types, style and layers
 	$(BIN)/ruff check chaoscheck targets tests scripts benchmarks
@@ -40,6 +40,11 @@ check: lint test ## What CI runs
 
 bench: $(STAMP) ## Measure speed, memory and the times of a kill, as ratios within one run
 	$(BIN)/python -m benchmarks
+
+SEEDS ?= 1
+WRITE ?=
+calibrate: $(STAMP) ## Catch every defect of the catalogue, accuse nothing else ([SEEDS=n] [WRITE=1]: table into README.md)
+	@$(BIN)/python -m scripts.calibrate --seeds $(SEEDS) $(if $(WRITE),--write)
 
 clean: ## Remove the virtual environment and caches (runs in reports/ stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -13,6 +13,16 @@ from samples.fleets import need
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
+REAL = ("tests/contract/", "tests/e2e/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real instances run one test at a time, in one process; all else runs beside them in another."""
+    for item in items:
+        if item.nodeid.startswith(REAL):
+            item.add_marker(pytest.mark.xdist_group("real"))
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A container test without an engine is skipped, or fails where CHAOSCHECK_REQUIRE_DOCKER=1 asks for one."""
     if item.get_closest_marker("docker"):
