@@ -28,7 +28,7 @@ from chaoscheck.phases.chaos import chaos
 from chaoscheck.phases.choose import choose_balancer, choose_engine
 from chaoscheck.phases.controls import controls
 from chaoscheck.phases.ending import Interrupts, ending, writing
-from chaoscheck.phases.load import baseline, final_reads, settle, start_traffic
+from chaoscheck.phases.load import baseline, final_reads, settle, start_traffic, warm_traffic
 from chaoscheck.phases.matrix import matrix
 from chaoscheck.phases.prepare import prepare
 from chaoscheck.phases.probe import Prober
@@ -75,6 +75,8 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
     with Interrupts() as interrupts:
         _sweep(engine, options)
         with _folder(loaded, options) as folder, _stage(loaded, options, engine, balancer, folder, interrupts) as stage:
+            if not options.only_try:
+                warm_traffic(stage)
             prepare(stage)
             with closing(Prober(stage, options.watch)) as prober:
                 stage.enter(Phase.CONTROLS)

@@ -18,7 +18,7 @@ from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.model.verdict import ChainLink
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Step
-from chaoscheck.promises.base import KINDS
+from chaoscheck.promises.base import KINDS, Kind
 from chaoscheck.steps.blob import MEDIA_TYPE, file_name, is_raw
 from chaoscheck.steps.render import default_auth
 
@@ -211,7 +211,8 @@ def chain(one: Wanted, plan: Plan, known: Timeline) -> tuple[ChainLink, ...]:
                 note=f"{death.incarnation} killed ({by})",
             )
         )
-    links += [curl.link(op, _said(op, one)) for op in _telling(one)]
+    terms = plan.promises[one.explained.anomaly.promise]
+    links += [curl.link(op, _said(op, one, KINDS.get(terms.kind)(terms))) for op in _telling(one)]
     return tuple(sorted(links, key=lambda link: link.at_ns))[:MOST]
 
 
@@ -223,8 +224,16 @@ def _telling(one: Wanted) -> list[Op]:
     return first + sorted(last.values(), key=lambda op: op.done_ns)
 
 
-def _said(op: Op, one: Wanted) -> str:
+def _said(op: Op, one: Wanted, kind: Kind) -> str:
     anomaly = one.explained.anomaly
+    about = anomaly.value or anomaly.seen
+    if (
+        op.outcome == Outcome.OK
+        and op.action == "see"
+        and op.seen.startswith("[")
+        and type(kind).shows is not Kind.shows
+    ):
+        return f"{'there' if kind.shows(op.seen, about) else 'not there'}: shows {_around(op.seen, about)}"
     if op.outcome == Outcome.GONE:
         return f"gone: {op.excerpt[:EXCERPT]}" if op.excerpt else "gone"
     if op.outcome == Outcome.OK and op.action == "ledger":
@@ -233,7 +242,14 @@ def _said(op: Op, one: Wanted) -> str:
         return "there"
     if op.outcome == Outcome.OK and (not anomaly.guarantee or not op.seen or op.seen in (anomaly.value, one.user)):
         return "there"
-    return f"shows {op.seen!r} instead of {anomaly.value!r}" if op.seen else op.outcome
+    return f"shows {op.seen[:EXCERPT]!r} instead of {anomaly.value!r}" if op.seen else op.outcome
+
+
+def _around(seen: str, about: str) -> str:
+    """As much of a list as a chain shows, with what it is about in it if it is there at all."""
+    since = max(0, min(seen.find(about) - EXCERPT // 3, len(seen) - EXCERPT))
+    until = since + max(EXCERPT, EXCERPT // 3 + len(about))
+    return f"{'…' if since else ''}{seen[since:until]}{'…' if until < len(seen) else ''}"
 
 
 def _who(op: Op) -> str:

@@ -13,7 +13,7 @@ from chaoscheck.checkers.contents import Contents
 from chaoscheck.checkers.doubt import Doubt
 from chaoscheck.checkers.doubts import Doubts
 from chaoscheck.checkers.element import counted, without_one
-from chaoscheck.checkers.elements import Acks, Elements, Recent
+from chaoscheck.checkers.elements import Acks, Elements, Parked, Recent
 from chaoscheck.checkers.exposures import Exposures
 from chaoscheck.model.history import USUAL_READ, USUAL_UNDO, USUAL_WRITE, Batch, OpFields
 from chaoscheck.model.ops import Lane, Op, Outcome
@@ -116,21 +116,23 @@ class SetChecker:
                 last_ns, other_ns, unread, shown = known.done_ns, known.other_ns, known.base is None, None
                 counts[code] += code != reads
             else:
-                if known is None:
-                    sessions[session] = (obj, shown, acks, acker, acked_ns, last_ns, other_ns, unread)
-                else:
-                    known.resume(last_ns, other_ns, unread)
+                self._put(session, known, (obj, shown, acks, acker, acked_ns, last_ns, other_ns, unread))
                 counts[0] += 1
                 self.feed(Op._make(batch.whole[at]))
                 known, (_, shown, acks, acker, acked_ns, last_ns, other_ns, unread) = taken(session, obj)
             at += 1
-        if known is None:
-            sessions[session] = (obj, shown, acks, acker, acked_ns, last_ns, other_ns, unread)
-        else:
-            known.resume(last_ns, other_ns, unread)
+        self._put(session, known, (obj, shown, acks, acker, acked_ns, last_ns, other_ns, unread))
         self._note("see/ok", len(glances) - sum(counts))
         self._note("do/ok", counts[USUAL_WRITE])
         self._note("undo/ok", counts[removes])
+
+    def _put(self, session: str, known: Elements | None, parked: Parked) -> None:
+        """What folding came to."""
+        if known is None:
+            self._sets.sessions[session] = parked
+        else:
+            *_, done_ns, other_ns, unread = parked
+            known.resume(done_ns, other_ns, unread)
 
     def healed(self, session: str, obj: str) -> bool:
         known = self._sets.find(session, obj)
@@ -255,7 +257,8 @@ class SetChecker:
             self._settle(session, known)
             if not known.torn:
                 known.burst = [op]
-        known.done_ns = max(known.done_ns, done_ns)
+        if done_ns > known.done_ns:
+            known.done_ns = done_ns
 
     def _reach(self, session: str, known: Elements, op: OpFields, sent_ns: int) -> None:
         """Take back into the burst what was judged by itself, and had not ended when this operation was sent."""
@@ -310,7 +313,8 @@ class SetChecker:
         reads = [op for op in burst if op.action == "see" and op.outcome in ANSWERED]
         for op in reads:
             broken = self._sets.broken(known, op, counted(op), moving)
-            if broken and known.doubt is None:
+            if broken:
+                self._conclude(session, known)
                 known.doubt = Doubt(op, broken, counted=False)
         state = tuple(sorted(known.item(value) for value in moving if known.judged(value)))
         told = [op for op in burst if op.action == "see" or known.judged(op.value)]

@@ -14,6 +14,11 @@ SETTLE_LIMIT_S = 20.0
 FINAL_LIMIT_S = 90.0
 
 
+def warm_traffic(stage: Stage) -> None:
+    """Let the workers come up while others wait for the service."""
+    stage.traffic.warm(_names(stage))
+
+
 def start_traffic(stage: Stage, sizing: Sizing, first_account: int) -> None:
     """Start the workers; each proves that one attempt is one delivery before it may send any."""
     stage.traffic.start(

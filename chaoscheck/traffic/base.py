@@ -189,6 +189,11 @@ def read_message(line: str) -> Message:
 class Traffic(Protocol):
     """The load, as the controller sees it."""
 
+    def warm(self, workers: list[str]) -> None:
+        """Those will be started soon: what takes time and needs no assignment may begin. Never waits, and may do
+        nothing; `stop` ends them even when they were never started."""
+        ...
+
     def start(self, assignments: list[Assignment]) -> None:
         """Start a worker for each, and wait (limited) for its Hello. Raises TrafficTrouble."""
         ...

@@ -25,8 +25,8 @@ TAIL_LINES = 8
 class _Worker:
     """One worker process, its reader thread, and what is known of its end."""
 
-    def __init__(self, assignment: Assignment, logs: Path) -> None:
-        self.name = assignment.worker
+    def __init__(self, name: str, logs: Path) -> None:
+        self.name = name
         self.log = logs / f"{self.name}.log"
         self.heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self.trouble = ""
@@ -42,7 +42,6 @@ class _Worker:
             )
         self._reader = threading.Thread(target=self._read, name=f"worker {self.name}", daemon=True)
         self._reader.start()
-        self.tell(assignment)
 
     def tell(self, message: Message) -> None:
         """Write a line; a worker that doesn't read within the limit, or is gone, is in trouble, not the caller."""
@@ -104,12 +103,21 @@ class ProcessTraffic:
         self._logs = folder / "logs"
         self._hello_s = hello_s
         self._stop_s = stop_s
+        self._warm: dict[str, _Worker] = {}
         self._workers: list[_Worker] = []
         self._early: list[Message] = []
 
-    def start(self, assignments: list[Assignment]) -> None:
+    def warm(self, workers: list[str]) -> None:
+        """Importing locust takes a second or two; after that a worker waits for its assignment."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        self._workers = [_Worker(assignment, self._logs) for assignment in assignments]
+        for name in workers:
+            self._warm[name] = _Worker(name, self._logs)
+
+    def start(self, assignments: list[Assignment]) -> None:
+        self.warm([assignment.worker for assignment in assignments if assignment.worker not in self._warm])
+        self._workers = [self._warm.pop(assignment.worker) for assignment in assignments]
+        for worker, assignment in zip(self._workers, assignments, strict=True):
+            worker.tell(assignment)
         give_up_s = time.monotonic() + self._hello_s
         try:
             for worker in self._workers:
@@ -170,8 +178,9 @@ class ProcessTraffic:
         self._end_all()
 
     def _end_all(self) -> None:
-        for worker in self._workers:
+        for worker in (*self._workers, *self._warm.values()):
             worker.end()
+        self._warm.clear()
 
 
 def _check_deliveries(hello: Hello) -> None:

@@ -22,6 +22,9 @@ class SimulatedTraffic(Traffic):
         self._heard: list[Message] = []
         self._lost: dict[str, str] = {}
 
+    def warm(self, workers: list[str]) -> None:
+        """Nothing takes time here."""
+
     def start(self, assignments: list[Assignment]) -> None:
         for assignment in assignments:
             spool = Spool(Path(assignment.folder) / "history", assignment.run, assignment.worker)

@@ -79,17 +79,19 @@ class Aim:
         self._arrived(ready)
         if session is not None and ready:
             session.busy = True
-            self._hold(session) if burst else self._shoot(session, index)
+            self._hold(session, index) if burst else self._shoot(session, index)
             session.busy = False
         self._left()
         if session is not None:
             self._live_on(session)
 
-    def _hold(self, session: Session) -> None:
+    def _hold(self, session: Session, index: int) -> None:
         """Keep writing until the victim refuses, or time is up (nobody dies in a sham)."""
         rota = Rota(_writers(session), session.draw)
         gap_ns = int(self._volley.clients / BURST_RATE * NS)
-        next_ns = self._field.clock.now_ns()
+        now_ns = self._field.clock.now_ns()
+        # Clients in step would all write at once and then be silent: what a death takes would be seen in steps as wide.
+        next_ns = now_ns + (int(index / BURST_RATE * NS) - now_ns) % gap_ns
         while self._wanted():
             self._field.clock.wait_until_ns(next_ns)
             next_ns += gap_ns

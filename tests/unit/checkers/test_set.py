@@ -213,3 +213,9 @@ def test_set_unknown_write_ends_the_pair() -> None:
     checker = fed(add(A, 0), add(B, 40, "unknown"), see(A, at=60))
     checker.died(Death("web-1.1", 3, 30, 1))
     assert (checker.tally().exposures, checker.tally().pending) == ({}, {})
+
+
+def test_set_unknown_writes_that_were_seen_to_land_land_no_second_time() -> None:
+    """Neither after a removal nor after a new add that was acknowledged since."""
+    assert fed(add(A, 0, "unknown"), see(A, at=20), remove(A, 40)).feed(see(A, at=60))
+    assert fed(add(A, 0), remove(A, 20, "unknown"), see(at=40), add(A, 60)).feed(see(at=80))

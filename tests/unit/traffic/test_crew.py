@@ -251,6 +251,19 @@ def test_a_burst_keeps_writing_to_the_victim_until_it_refuses() -> None:
     assert died_ns - max(op.done_ns for op in acked) < 20 * MS
 
 
+def test_clients_of_a_burst_write_in_turn_and_not_all_at_once() -> None:
+    """How late writes are kept is seen no finer than the gaps between acknowledgements."""
+    scene = Scene()
+    scene.phase("baseline", 10)
+    volley(scene, "burst", until_ns=12 * NS)
+    scene.run(2.0)
+    writes = (op.sent_ns for op in scene.lane("burst") if op.promise != "login" and op.action == "do")
+    sent = sorted(sent_ns for sent_ns in writes if 11 * NS < sent_ns < 12 * NS)
+    gaps = [later - before for before, later in itertools.pairwise(sent)]
+    assert len(gaps) > 100
+    assert sorted(gaps)[len(gaps) * 9 // 10] < 5 * MS
+
+
 def test_a_sham_burst_ends_by_itself() -> None:
     """Nobody dies: the burst ends at its time, and its sessions go on as users and leave."""
     scene = Scene()
