@@ -200,7 +200,7 @@ def _actions(plan: Plan, seen: Seen) -> Iterator[Gate]:
     for name, promise in plan.promises.items():
         outcomes = seen.tallies[name].outcomes if name in seen.tallies else {}
         # A logout need not be part of a run: only a session kind's plan makes users leave through it.
-        needed = [action for action in ("do", "see") if promise.action(action)]
+        needed = [action for action in ("do", "see", "ledger") if promise.action(action)]
         needed += ["undo"] if promise.undo and (name == plan.login or KINDS.get(promise.kind).undoes) else []
         missing += [f"{name}.{action}" for action in needed if not outcomes.get(f"{action}/ok")]
     yield gate(

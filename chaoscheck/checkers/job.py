@@ -36,6 +36,7 @@ class JobChecker(Fold):
         self._deadline_ns = int((terms.deadline_s if terms is not None else DEADLINE_S) * NS)
         self._late: set[tuple[str, str]] = set()
         self._shown: dict[tuple[str, str], str] = {}
+        self._done_since: dict[tuple[str, str], int] = {}
 
     def fold(self, ops: Iterable[OpFields]) -> None:
         for fields in ops:
@@ -52,6 +53,7 @@ class JobChecker(Fold):
         for job in jobs:
             self._late.discard(job)
             self._shown.pop(job, None)
+            self._done_since.pop(job, None)
 
     def tally(self) -> Tally:
         tally = super().tally()
@@ -70,10 +72,19 @@ class JobChecker(Fold):
         if op.action == LEDGER and state.suspicion is None and self._contradiction(state, op) == "":
             # It says nothing of who knows the job, and isn't the job's own read.
             state.done_ns = max(state.done_ns, op.done_ns)
+            self._blank(state, op)
             return False
         if op.action == LEDGER:
             return self._listed(state, op)
         return super()._step(state, op)
+
+    def _blank(self, state: State, op: Op) -> None:
+        """Where the run of a job that has long been done isn't listed, a second one need not be either."""
+        since_ns = self._done_since.get((op.session, op.obj))
+        blank = op.outcome == Outcome.OK and listed(op.seen) == [] and not self._tally.inconclusive
+        if blank and since_ns is not None and op.sent_ns > since_ns + GRACE_NS:
+            who = op.incarnation or op.via
+            self._tally.inconclusive.append(f"{self.promise}: the ledger on {who} lists no run of {op.obj}, long done")
 
     def _listed(self, state: State, op: Op) -> bool:
         self._conclude(op.session, op.obj, state)
@@ -110,6 +121,7 @@ class JobChecker(Fold):
         if state.base is None:
             state.base = op.seen
             self._shown[op.session, op.obj] = op.incarnation
+            self._done_since[op.session, op.obj] = op.done_ns
         return "" if op.seen == state.base else "CHANGED"
 
     def _not_done(self, state: State, op: Op) -> str:

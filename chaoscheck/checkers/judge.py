@@ -203,7 +203,7 @@ class _Judgement:
         expected = f"no loss; at most {_percent(share)} of exposed objects lost, with {one.confidence:.0%} confidence"
         if one.verdict is Verdict.FAIL:
             actual = _sum(one.violations, [found for found in findings if found.promise == one.promise])
-        elif one.needed == 0:
+        elif "kill" not in self.plan.promises[one.promise].survives:
             actual = "declared not to survive a kill; only its cost is measured"
         else:
             actual = f"0 broken in {one.exposures} exposures, so at most {_percent(one.bound_exposure)} lost"

@@ -68,6 +68,7 @@ class LimitChecker:
         self._remembered: dict[str, int] = {}
         self._outcomes: dict[str, int] = {}
         self._now_ns = -1
+        self._together = False
 
     # The protocol.
 
@@ -126,12 +127,12 @@ class LimitChecker:
         alone = [one for (_, _, one), death in zip(self._excesses, resets, strict=True) if death is None]
         # Where as many are over without a death, none is needed to explain the others.
         needless = 2 * len(alone) >= len(resets)
-        known = any(one.each for one in alone)
+        known = any(one.each for one in alone) and not self._together
         for (session, obj, one), death in zip(self._excesses, resets, strict=True):
             by = None if needless else death
             if by is not None:
                 tally.lost[by.strike] = 1
-            each = one.each or (known and self._each_counts(one.first))
+            each = known and (one.each or self._each_counts(one.first))
             tally.anomalies.append(self._excess(session, obj, one, by, each=each))
         tally.anomalies += [self._over_reject(op) for op in self._rejected]
         for death in self._deaths.values():
@@ -166,6 +167,10 @@ class LimitChecker:
             key.rejected = True
             self._rejected.append(op)
             return True
+        # Whoever refuses with too few admissions of its own knows of the others'.
+        theirs = [one for one in key.possible if one.who in ("", op.incarnation)]
+        together = op.incarnation and bound.must_admit(theirs, key.since_ns, op.sent_ns, op.done_ns)
+        self._together = self._together or bool(together)
         if key.excess is not None:
             own = [one for one in key.admitted if one.who == op.incarnation]
             key.excess.each = self._each_counts(key.admitted) and bound.full(own, op.sent_ns, op.done_ns)

@@ -221,11 +221,23 @@ class ScheduleChecker:
             self._told.add(tick)
             self._odd.append(f"{self.promise}: tick {tick} may be in the ledger that went with {death.incarnation}")
             return None
+        if tick < self._newest and (page := self._begins_after(tick, op.sent_ns)):
+            self._told.add(tick)
+            self._odd.append(f"{self.promise}: tick {tick} may have been run: {page}; let it list more of the newest")
+            return None
         last = max((known for known in self._first if known < tick), default=self._base)
         after = min((known for known in self._first if known > tick), default=None)
         seen = f"tick {last}, then {after}" if after is not None else f"nothing after tick {last}"
         name = "STALLED" if after is None else "MISSED_TICK"
         return _Doubt(name, (tick,), op, seen, due_ns=due_ns, death=death)
+
+    def _begins_after(self, tick: int, sent_ns: int) -> str:
+        """Whose page of the newest ticks is too short to tell of it; "" for nobody's."""
+        for who, ledger in self._ledgers.items():
+            first = min(ledger.last, default=tick)
+            if first > tick and min(ledger.shown) < first and not self._dead(who, sent_ns):
+                return f"the {len(ledger.last)} ticks that {who} lists begin after it"
+        return ""
 
     def _due_ns(self, tick: int) -> int:
         """The latest time at which it can have been due, as the ticks next to it bound it."""
@@ -321,7 +333,8 @@ class ScheduleChecker:
 
     def _since(self, doubt: _Doubt) -> Death | None:
         """The newest death before a tick that nobody ran, where none was left out until something had died."""
-        first_ns = min(known.due_ns for known in [*self._done, *self._open.values(), doubt] if known.due_ns >= 0)
+        known = [*self._done, *self._open.values(), doubt]
+        first_ns = min(each.due_ns for each in known if each.name != "DUPLICATE_RUN")
         before = [death for death in self._deaths.values() if death.death_ns <= doubt.due_ns]
         if not before or min(death.death_ns for death in self._deaths.values()) > first_ns:
             return None

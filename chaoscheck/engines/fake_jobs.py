@@ -143,6 +143,20 @@ class EveryIdIsAJob(JobShop):
         return super().show(job) if job in self.jobs() else Said(200, {"status": "done", "result": "nothing"})
 
 
+class BlankLedger(RunsTwice):
+    """Its ledger never lists a run."""
+
+    def ledger(self) -> list[tuple[str, str]]:
+        return []
+
+
+class LedgerEach(JobShop):
+    """Each instance lists only the runs that it made itself."""
+
+    def ledger(self) -> list[tuple[str, str]]:
+        return self.local.setdefault("ledger", [])  # type: ignore[no-any-return]
+
+
 class IdleJobs(JobShop):
     """Takes jobs and never runs one."""
 
@@ -158,6 +172,8 @@ for _name, _app in {
     "jobs-backwards": BackwardsJobs,
     "jobs-own-results": OwnResults,
     "jobs-every-id": EveryIdIsAJob,
+    "jobs-blank-ledger": BlankLedger,
+    "jobs-ledger-each": LedgerEach,
     "jobs-idle": IdleJobs,
 }.items():
     APPS.add(_name)(_app)

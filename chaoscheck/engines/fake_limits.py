@@ -108,6 +108,29 @@ class CountsTwice(SlidingShop):
         return super().admits(counts, key, now) and super().admits(counts, key, now)
 
 
+class OneTooMany(SlidingShop):
+    """It counts rightly, and compares wrongly."""
+
+    def admits(self, counts: Data, key: str, now: int) -> bool:
+        recent = counts[key] = [at for at in counts.get(key, []) if at > now - PER_NS]
+        if len(recent) > ALLOW:
+            return False
+        recent.append(now)
+        return True
+
+
+class StumblingShop(SlidingShop):
+    """Right, but for an error at a new user's first request."""
+
+    def logged_in(self, route: str, sid: str, session: Data, asked: Asked) -> Said:
+        said = super().logged_in(route, sid, session, asked)
+        known: set[str] = self.shared.setdefault("known", set())
+        if route != "GET /search" or sid in known:
+            return said
+        known.add(sid)
+        return Said(500, {"error": "sorry"})
+
+
 class LeakyShop(SlidingShop):
     """Now and then it lets one in that is too many."""
 
@@ -152,6 +175,8 @@ _SHOPS: dict[str, Any] = {
     "limit-strict": StrictShop,
     "limit-twice": CountsTwice,
     "limit-leaky": LeakyShop,
+    "limit-one-too-many": OneTooMany,
+    "limit-stumbling": StumblingShop,
     "limit-none": UnlimitedShop,
     "limit-for-all": OneForAllShop,
     "limit-own-words": OwnWords,

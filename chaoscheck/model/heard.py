@@ -22,5 +22,5 @@ def read_heard(text: str) -> Heard | None:
     try:
         raw = json.loads(text)
         return Heard(int(raw["since"]), tuple(str(value) for value in raw["heard"]))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None

@@ -61,6 +61,9 @@ class ProbeBench:
     def undo(self, value: str, on: str) -> Done:
         return self._prober.call(self._visitor, self._promise, "undo", value, self._instance(on))
 
+    def ledger(self, value: str, on: str) -> Done:
+        return self._prober.call(self._visitor, self._promise, "ledger", value, self._instance(on))
+
     def elsewhere(self) -> ProbeBench:
         browser = self._visitor.client.copy()
         return ProbeBench(self._stage, self._prober, self._visitor, self._promise, browser)

@@ -24,6 +24,9 @@ AIM_S = 0.04
 
 READ_BACK_S = 10.0
 
+ALL_SORTS = {"another-instance", "kill"}
+"""Of a promise that survives fewer, what was confirmed may be of a sort that it tolerates: only the judge knows."""
+
 
 def chaos(stage: Stage, sizing: Sizing) -> bool:
     """Whole rounds, at least as many as the plan says; stops early only when a promise is broken beyond doubt.
@@ -43,7 +46,7 @@ def chaos(stage: Stage, sizing: Sizing) -> bool:
             one_strike(stage, strike)
             if stage.enough():
                 return True
-        if any(stage.plan.promises[promise].survives for promise in stage.confirmed):
+        if any(ALL_SORTS.issubset(stage.plan.promises[promise].survives) for promise in stage.confirmed):
             stage.emit(
                 events.Warned, text=f"stopped after round {number + 1}: a promise is broken, more kills add nothing"
             )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from chaoscheck.model.clock import NS
+from chaoscheck.model.listed import listed
 from chaoscheck.model.ops import Outcome
 from chaoscheck.plan.steps import Promise
 from chaoscheck.promises.base import KINDS, Bench, Hand, Kind, Told, Words, requests
@@ -138,7 +139,8 @@ class JobKind(Kind):
         last = self._await_done(bench, value, where)
         holds = last.op.outcome == Outcome.OK
         note = f"{last.op.outcome} {last.op.status}: {last.op.seen or last.op.excerpt}".rstrip(": ")
-        return [("fail", failed), ("hold", Told(holds=holds, note=note, obj=value, told=1, missed=int(not holds)))]
+        held = Told(holds=holds, note=note, obj=value, told=1, missed=int(not holds))
+        return [("fail", failed), ("hold", self._lists(bench, value, where) if holds and self.terms.ledger else held)]
 
     def _unknown(self, bench: Bench, where: str, given: Mapping[str, str]) -> Told:
         value = bench.new_value()
@@ -146,6 +148,17 @@ class JobKind(Kind):
         missed = sum(read.op.outcome not in _THERE for read in reads)
         note = f"{reads[-1].op.status}: {reads[-1].op.seen or reads[-1].op.excerpt}" if reads else "no answer"
         return Told(holds=missed < len(reads), note=note, obj=value, told=len(reads), missed=missed)
+
+    def _lists(self, bench: Bench, value: str, where: str) -> Told:
+        """A ledger that doesn't know the run of a job that is done would never show two."""
+        note = ""
+        for _ in range(TRIES):
+            last = bench.ledger(value, where).op
+            if last.outcome == Outcome.OK and listed(last.seen):
+                return Told(holds=True, note="", obj=value, told=1)
+            note = f"the ledger lists no run of a job that is done: {last.outcome} {last.excerpt or last.seen}"
+            bench.wait(AGAIN_S)
+        return Told(holds=False, note=note, obj=value, told=1, missed=1)
 
     def _await_done(self, bench: Bench, value: str, where: str) -> Done:
         """The first read that shows it done, or the last one before the deadline is over."""

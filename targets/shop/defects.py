@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .reviews import Review, Reviews
+from .reviews import PAGE, Review, Reviews, words
 from .sessions import Session, SessionStore
 
 
@@ -72,14 +72,24 @@ class WriteBehindStore:
 
 
 class WriteBehindReviews:
-    """The same for reviews."""
+    """The same for reviews: until they are kept, this instance shows them from its memory."""
 
     def __init__(self, reviews: Reviews, delay_s: float) -> None:
         self._reviews = reviews
         self._later = Later(delay_s)
+        self._pending: dict[str, Review] = {}
 
     async def add(self, review: Review) -> None:
-        self._later.do(self._reviews.add(review))
+        self._pending[review.id] = review
+        self._later.do(self._persist(review))
 
     async def find(self, query: str) -> list[Review]:
-        return await self._reviews.find(query)
+        wanted = set(words(query))
+        pending = [one for one in self._pending.values() if wanted <= set(words(one.text))]
+        kept = await self._reviews.find(query)
+        found = {one.id: one for one in (*kept, *pending)}
+        return sorted(found.values(), key=lambda review: review.id, reverse=True)[:PAGE]
+
+    async def _persist(self, review: Review) -> None:
+        await self._reviews.add(review)
+        del self._pending[review.id]

@@ -119,7 +119,8 @@ def test_report_has_every_view_in_the_browser(browser: str, tmp_path: Path, verd
     """The parsed page has its headings, lanes, signs and tables, made by no script."""
     shown, said = dom(browser, report(tmp_path, verdict), tmp_path / "profile")
     assert said == []
-    for part in ("gates", "findings", "timeline", "kills", "matrix", "phases", "outcomes", "evidence", "plan"):
+    parts = "gates findings timeline kills matrix phases outcomes routing evidence plan"
+    for part in parts.split():
         assert f'id="{part}"' in shown
     assert len(re.findall(r'id="strike-\d+"', shown)) == len(story.MODES)
     assert len(re.findall(r'<rect class="serving"', shown)) >= 9

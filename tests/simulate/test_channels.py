@@ -128,3 +128,13 @@ def test_judging_a_channel_again_gives_the_same_bytes(listen: Listen) -> None:
     before = folder.result_file.read_bytes()
     assert conclude(folder) == result
     assert folder.result_file.read_bytes() == before == encode_result(result)
+
+
+def test_tolerated_losses_do_not_cut_the_run_short(tmp_path: Path) -> None:
+    """A plan that declares what a kill may cost gets all its kills and shams, and a verdict."""
+    path = tmp_path / "declared.yaml"
+    path.write_text(PLAN.replace("SEE", READY).replace("within: 1s", "survives: [another-instance]\n    within: 1s"))
+    loaded = load_plan(path, overrides={("target", "command"): ["channel-buffered"]}, environment={})
+    result, _ = run(loaded, Options(reports=tmp_path / "reports"))
+    assert result.verdict is Verdict.PASS, result.reason
+    assert not result.findings

@@ -117,3 +117,19 @@ def test_jobs_run_twice_go_unseen_without_a_ledger(go: Go) -> None:
     line = '    ledger: {get: "/exports/ledger?what=$value", values: "json:runs[*]"}\n'
     result, _ = go("jobs-twice", replace=(line, ""))
     assert not result.findings
+
+
+def test_jobs_whose_ledger_never_lists_a_run_are_no_evidence(go: Go) -> None:
+    """Jobs run twice would go unseen: that check can't hold."""
+    result, _ = go("jobs-blank-ledger")
+    assert result.verdict is Verdict.INVALID, result.reason
+    assert "the ledger lists no run of a job that is done" in result.reason
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_jobs_whose_ledgers_are_each_instance_s_own_are_undecided(go: Go, seed: int) -> None:
+    """Two runs of one job may stand in two ledgers, and the one that went with its instance can't be asked."""
+    result, _ = go("jobs-ledger-each", seed=seed)
+    assert result.verdict is Verdict.INCONCLUSIVE, result.reason
+    assert not result.findings
+    assert any("lists no run" in gate.actual for gate in result.gates)

@@ -88,6 +88,7 @@ def test_limit_that_is_counted_together_passes(limited: Limited, app: str, windo
         ("limit-strict", "sliding", "round-robin", "OVER_REJECT", "background"),
         ("limit-twice", "sliding", "round-robin", "OVER_REJECT", "background"),
         ("limit-leaky", "sliding", "round-robin", "OVER_ADMIT", "background"),
+        ("limit-one-too-many", "sliding", "round-robin", "OVER_ADMIT", "background"),
     ],
 )
 def test_limit_with_a_defect_fails_with_its_anomaly_and_cause(
@@ -99,6 +100,26 @@ def test_limit_with_a_defect_fails_with_its_anomaly_and_cause(
     assert (anomaly, cause) in found(result), why(result)
     assert {one[0] for one in found(result)} <= {anomaly, "OVER_ADMIT"}
     assert all(one.fix and one.chain for one in result.findings)
+
+
+def test_limit_that_all_count_together_is_no_instance_s_or_process_s_own(limited: Limited) -> None:
+    """One too many is let in by all of them together, in the matrix as under load."""
+    result, _ = limited("limit-one-too-many")
+    assert {one.cause.value for one in result.findings} == {"background"}
+
+
+def test_limit_whose_first_answer_is_an_error_is_asked_again(limited: Limited) -> None:
+    """An error is no word of the limiter: the plan's check still holds, and nobody's limit is another's."""
+    result, _ = limited("limit-stumbling")
+    assert "used up another's limit" not in result.reason
+    assert next(gate for gate in result.gates if gate.name == "search: its check can hold").verdict is Verdict.PASS
+
+
+def test_limit_of_a_run_without_kills_is_not_called_declared(limited: Limited) -> None:
+    """No kill was needed, for there was none; the plan declared nothing."""
+    result, _ = limited("limit-none")
+    search = next(gate for gate in result.gates if gate.name == "search")
+    assert "declared" not in search.actual
 
 
 def test_reset_is_blamed_on_its_kill_and_shows_both_sides_of_it(limited: Limited) -> None:

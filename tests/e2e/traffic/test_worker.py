@@ -295,6 +295,25 @@ def test_stop_before_any_load_is_over_at_once(talk: Talk, tmp_path: Path) -> Non
     assert history(tmp_path) == []
 
 
+def test_worker_that_came_up_before_its_assignment_works_like_any_other(talk: Talk, tmp_path: Path) -> None:
+    """It waits for its assignment, says Hello once it has it, and no second process is started."""
+    talk.traffic.warm(["w0"])
+    talk.traffic.start([assignment(tmp_path)])
+    talk.until(lambda: talk.has(Hello), 5.0)
+    talk.traffic.tell(Stop())
+    talk.until(lambda: talk.has(Over), 5.0)
+    assert len(talk.of(Hello)) == 1
+
+
+def test_worker_that_never_gets_an_assignment_is_gone_after_stop(tmp_path: Path) -> None:
+    """A run may end before it has any load."""
+    traffic = ProcessTraffic(tmp_path)
+    traffic.warm(["w0"])
+    process = traffic._warm["w0"].process
+    traffic.stop()
+    assert process.poll() is not None
+
+
 def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:
     """An account file that isn't there: the error carries the worker's last words, and no process is left."""
     plan = yaml.safe_load(PLAN) | {"accounts": "nobody.csv"}

@@ -117,6 +117,29 @@ def test_schedule_one_ledger_that_pages_is_one_ledger() -> None:
     assert found(checker, confirmed=False) == set()
 
 
+def test_schedule_page_that_begins_after_a_tick_leaves_it_open() -> None:
+    """Three ticks were caught up at once, and the page lists the newest two: the third may well have been run."""
+    checker = ScheduleChecker("p", TERMS)
+    for second in range(1, 30):
+        newest = second if second < 6 else max(5, second if second > 8 else 5)
+        for number, who in enumerate(ALL):
+            checker.feed(ledger([newest - 1, newest], second * NS + number * NS // 4, who))
+    tally = checker.tally()
+    assert tally.anomalies == []
+    assert len(tally.inconclusive) == 2
+    assert "tick 6 may have been run: the 2 ticks that" in tally.inconclusive[0]
+
+
+def test_schedule_missed_tick_of_the_first_second_of_the_clock_is_told() -> None:
+    """Numbers far apart put the time at which one was due before the clock began."""
+    checker = ScheduleChecker("p", TERMS)
+    for second in range(1, 12):
+        for number, who in enumerate(ALL):
+            ticks = [1] if second == 1 else [1, 500 + second]
+            checker.feed(ledger(ticks, second * NS + number * NS // 4, who))
+    assert {one.name for one in checker.tally().anomalies} == {"MISSED_TICK"}
+
+
 def test_schedule_own_ledgers_leave_it_open_what_a_dead_one_had() -> None:
     """A claimed tick may be in the ledger that went with its runner: undecided, never missed."""
     checker = ScheduleChecker("p", TERMS)
