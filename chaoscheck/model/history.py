@@ -56,7 +56,7 @@ OpFields = tuple[Any, ...]
 """The fields of an Op, in its order, as a plain tuple: taking one apart costs a third of what a named one costs."""
 
 Glance = tuple[str, str, int, str, str, int, int]
-"""(session, obj, USUAL_READ | USUAL_WRITE | USUAL_UNDO | OTHER, seen or value, incarnation, sent_ns, done_ns) of an operation."""
+"""(session, obj, how usual it is, seen or value, incarnation, sent_ns, done_ns) of an operation."""
 
 OTHER, USUAL_READ, USUAL_WRITE, USUAL_UNDO = 0, 1, 2, 3
 """Usual are a user's own that are ok; what the others are the checker tells from whole operations."""

@@ -128,9 +128,10 @@ def test_page_draws_the_matrix_with_marks_and_words(tmp_path: Path) -> None:
 def test_page_of_twenty_instances_draws_only_what_words_do_not_say(tmp_path: Path) -> None:
     """400 cells that hold, or that follow a rule, are a line; an odd pattern is drawn whole, one that scrolls."""
     run, made = story.write(tmp_path), results.result()
+    patterns = (("all", lambda i, j: True), ("own", lambda i, j: i == j), ("odd", lambda i, j: bool(i * j % 7)))
     cells = [
         replace(made.matrix[0], promise=name, writer=i, reader=j, holds=holds(i, j), anomaly="LOST" * (not holds(i, j)))
-        for name, holds in (("all", lambda i, j: True), ("own", lambda i, j: i == j), ("odd", lambda i, j: bool(i * j % 7)))
+        for name, holds in patterns
         for i in range(1, 21)
         for j in range(1, 21)
     ]
