@@ -16,6 +16,7 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 REAL = ("tests/contract/", "tests/e2e/")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real instances run one test at a time, in one process; all else runs beside them in another."""
     for item in items:

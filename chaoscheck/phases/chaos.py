@@ -202,6 +202,14 @@ def _suffices(stage: Stage, sizing: Sizing) -> bool:
     judged = {name: KINDS.get(each.kind) for name, each in plan.promises.items() if "kill" in each.survives}
     kills, planned = len(stage.struck), plan.chaos.rounds * plan.instances
     return all(
-        stage.exposures.get(name, 0) >= (kind.kills_needed(kills, planned) if kind.per_kill else sizing.needed)
+        _kills_exposed(stage, name) >= kind.kills_needed(kills, planned)
+        if kind.per_kill
+        else stage.exposures.get(name, 0) >= sizing.needed
         for name, kind in judged.items()
     )
+
+
+def _kills_exposed(stage: Stage, promise: str) -> int:
+    """Each worker counts a kill for itself: one that two of them saw is still one."""
+    kills = sum(1 for counts in stage.read_back.values() if counts.get(promise, 0))
+    return min(kills, stage.exposures.get(promise, 0))

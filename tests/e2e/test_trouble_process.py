@@ -175,7 +175,7 @@ def test_run_that_was_killed_is_reported_and_swept(desk: Desk) -> None:
     assert len(desk.left()) == 2
     assert not (killed.run / "result.json").exists()
     report = desk.run("report", killed.run)
-    assert (report.code, report.out.strip()) == (0, str(killed.run / "report.html"))
+    assert (report.code, report.out.strip()) == (0, str(killed.run.relative_to(desk.folder) / "report.html"))
     assert killed.result().verdict is Verdict.INCONCLUSIVE
     assert any(isinstance(event, StrikeBegan) for event in RunFolder(killed.run).events())
     swept = desk.run("clean")
