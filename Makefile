@@ -26,7 +26,7 @@ demo: $(STAMP) ## See a shop with in-memory sessions fail, and the same shop wit
 	@$(BIN)/python scripts/demo.py
 
 test: $(STAMP) ## Run every test (container tests need an engine)
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -q -n 2 --dist loadscope
 
 unit: $(STAMP) ## Run the fast tests only
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/house tests/simulate tests/cli

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from samples.fleets import need
+from xdist.scheduler import LoadScopeScheduling
 
 # Services that run as local processes find their libraries beside this interpreter.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
@@ -16,12 +17,16 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 REAL = ("tests/contract/", "tests/e2e/")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real instances run one test at a time, in one process; all else runs beside them in another."""
-    for item in items:
-        if item.nodeid.startswith(REAL):
-            item.add_marker(pytest.mark.xdist_group("real"))
+class Beside(LoadScopeScheduling):  # type: ignore[misc]
+    """Real instances are tested one at a time, in one process: each would sweep what another's dead run left, and
+    notice its load. All other tests run beside them in the other process."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "real" if nodeid.startswith(REAL) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Beside:
+    return Beside(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

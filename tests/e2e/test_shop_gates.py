@@ -23,9 +23,12 @@ SMALL: dict[tuple[str, ...], Any] = {
 }
 
 
-def go(name: str, reports: Path, engine: str, **more: Any) -> tuple[Result, RunFolder]:
+def go(name: str, reports: Path, engine: str, cause: str = "", **more: Any) -> tuple[Result, RunFolder]:
+    """A run that ends early where its reason names `cause`."""
     overrides = SMALL | {("engine",): engine} | {tuple(key.split("__")): value for key, value in more.items()}
-    return run(load_plan(PLANS / f"{name}.yaml", overrides=overrides, environment={}), Options(reports=reports))
+    plan = load_plan(PLANS / f"{name}.yaml", overrides=overrides, environment={})
+    enough = (lambda result: f"({cause})" in result.reason) if cause else None
+    return run(plan, Options(reports=reports, enough=enough))
 
 
 def causes(result: Result) -> set[str]:
@@ -49,7 +52,7 @@ def test_shared_file_passes_as_local_processes(tmp_path: Path, pick: str) -> Non
 
 def test_memory_fails_as_local_processes(tmp_path: Path) -> None:
     """The cause is named, and shown by requests that anyone can repeat."""
-    result, folder = go("memory-round-robin", tmp_path, "process", balancer__kind="direct")
+    result, folder = go("memory-round-robin", tmp_path, "process", "state in one instance", balancer__kind="direct")
     assert result.verdict is Verdict.FAIL
     assert result.findings[0].cause.value == "state in one instance"
     assert any(link.curl.startswith("curl ") for link in result.findings[0].chain)
@@ -77,7 +80,7 @@ def test_redis_passes_in_containers(tmp_path: Path) -> None:
 def test_defect_fails_in_containers_with_its_cause(tmp_path: Path, plan: str, cause: str) -> None:
     """Sticky routing hides lost sessions until the instance dies; two processes lose them without any death."""
     need("docker")
-    result, _ = go(plan, tmp_path, "docker")
+    result, _ = go(plan, tmp_path, "docker", cause)
     assert result.verdict is Verdict.FAIL
     assert cause in causes(result)
     assert cause in result.reason
