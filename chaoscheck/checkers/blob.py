@@ -51,7 +51,7 @@ class BlobChecker(RegisterChecker):
         super().__init__(promise, terms)
         self._each = terms is None or terms.of in (None, "value")
         if self._each:
-            self.healed_name = "FLICKER"  # type: ignore[misc]
+            self.healed_name = "FLICKER"
         # A file whose address only the lost answer knew can't be asked for.
         late = names_taken(terms.do[-1:]) if terms is not None else frozenset()
         wanted = frozenset[str]().union(*(names_needed(step) for step in terms.see)) if terms is not None else late

@@ -23,7 +23,7 @@ class RegisterChecker(Fold):
 
     kind: ClassVar[str] = "register"
     by_value: ClassVar[bool] = True
-    healed_name: ClassVar[str] = STALE
+    healed_name = STALE
 
     def __init__(self, promise: str, terms: Promise | None = None) -> None:
         super().__init__(promise, terms)

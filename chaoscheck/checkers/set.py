@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import islice
 from typing import ClassVar
 
 from chaoscheck.checkers.base import CHECKERS, Death, Tally
@@ -15,12 +14,9 @@ from chaoscheck.checkers.doubts import Doubts
 from chaoscheck.checkers.element import counted, without_one
 from chaoscheck.checkers.elements import Acks, Elements, Parked, Recent
 from chaoscheck.checkers.exposures import Exposures
-from chaoscheck.model.history import USUAL_READ, USUAL_UNDO, USUAL_WRITE, Batch, OpFields
+from chaoscheck.model.history import USUAL_READ, USUAL_UNDO, USUAL_WRITE, Batch, OpFields, batches
 from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.plan.steps import Promise
-
-BATCH = 1024
-"""Operations of a stream that are folded at a time."""
 
 _CONFIRM, _FINAL = Lane.CONFIRM.value, Lane.FINAL.value
 
@@ -57,12 +53,8 @@ class SetChecker:
         return self._step(known, op)
 
     def fold(self, ops: Iterable[OpFields]) -> None:
-        if isinstance(ops, Batch):
-            self._fold(ops)
-            return
-        rest = iter(ops)
-        while batch := list(islice(rest, BATCH)):
-            self._fold(Batch(batch))
+        for batch in batches(ops):
+            self._fold(batch)
 
     def _fold(self, batch: Batch) -> None:
         # The common operations, acknowledged writes and a read that shows just what was expected, are settled here with

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import ClassVar
 
 from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Reread, Tally
-from chaoscheck.model.history import USUAL_READ, USUAL_WRITE, Batch, OpFields
+from chaoscheck.model.history import USUAL_READ, USUAL_WRITE, Batch, OpFields, batches
 from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.plan.steps import Promise
 
@@ -30,8 +29,6 @@ WRONG_USER = "wrong user"
 _OK = Outcome.OK.value
 _CONFIRM = Lane.CONFIRM.value
 _FINAL = Lane.FINAL.value
-BATCH = 1024
-"""Operations of a stream that are folded at a time."""
 
 
 Parked = tuple[str, str | None, str, int, int, int, str | None]
@@ -126,7 +123,7 @@ class Fold:
 
     kind: ClassVar[str] = ""
     by_value: ClassVar[bool] = False
-    healed_name: ClassVar[str] = "FLICKER"
+    healed_name: str = "FLICKER"
 
     def __init__(self, promise: str, terms: Promise | None = None) -> None:
         self.promise = promise
@@ -169,12 +166,8 @@ class Fold:
         return self._step(state, op)
 
     def fold(self, ops: Iterable[OpFields]) -> None:
-        if isinstance(ops, Batch):
-            self._fold(ops)
-            return
-        rest = iter(ops)
-        while batch := list(islice(rest, BATCH)):
-            self._fold(Batch(batch))
+        for batch in batches(ops):
+            self._fold(batch)
 
     def _fold(self, batch: Batch) -> None:
         # The common operations, a user's acknowledged write and a read that agrees, are settled here with the object in

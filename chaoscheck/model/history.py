@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,6 +63,10 @@ OTHER, USUAL_READ, USUAL_WRITE, USUAL_UNDO = 0, 1, 2, 3
 """Usual are a user's own that are ok; what the others are the checker tells from whole operations."""
 
 
+BATCH = 1024
+"""Operations of a stream that are folded at a time."""
+
+
 class Batch:
     """Judged operations of one promise as a checker takes them fastest; those that only prepare are left out.
 
@@ -94,6 +99,16 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.whole)
+
+
+def batches(ops: Iterable[OpFields]) -> Iterator[Batch]:
+    """A batch as it is; a stream cut into batches, so that memory doesn't grow with it."""
+    if isinstance(ops, Batch):
+        yield ops
+        return
+    rest = iter(ops)
+    while part := list(islice(rest, BATCH)):
+        yield Batch(part)
 
 
 RawRow = OpFields | SessionBorn | SessionEnded

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Protocol, runtime_checkable
 
-from chaoscheck.model.ops import Op
+from chaoscheck.model.ops import Op, Outcome
 from chaoscheck.plan.steps import Promise, Step
 from chaoscheck.registry import Registry
 from chaoscheck.steps.calls import Done
@@ -290,6 +290,34 @@ class Kind(Protocol):
     def object_of(self, session: str, value: str) -> str:
         """The object that a write of `value` by `session` is about."""
         ...
+
+
+TRIES = 5
+PAUSE_S = 0.1
+
+
+def acknowledged(bench: Bench, value: str, on: str) -> Done | None:
+    """Do it there until it is acknowledged, a few times at most; None when it never was."""
+    for _ in range(TRIES):
+        done = bench.do(value, on)
+        if done.reached and done.op.outcome == Outcome.OK:
+            return done
+        bench.wait(PAUSE_S)
+    return None
+
+
+def answered(see: Callable[[], Done], bench: Bench) -> list[Done]:
+    """Two answered reads, or as many as came of a few tries."""
+    reads: list[Done] = []
+    for _ in range(TRIES):
+        done = see()
+        if done.op.outcome == Outcome.DROPPED:
+            bench.wait(PAUSE_S)
+            continue
+        reads.append(done)
+        if len(reads) == 2:
+            break
+    return reads
 
 
 def requests(steps: tuple[Step, ...]) -> int:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from chaoscheck.model.clock import NS
 from chaoscheck.model.listed import listed
 from chaoscheck.model.ops import Outcome
 from chaoscheck.plan.steps import Promise
-from chaoscheck.promises.base import KINDS, Bench, Hand, Kind, Told, Words, requests
+from chaoscheck.promises.base import (
+    KINDS,
+    PAUSE_S,
+    TRIES,
+    Bench,
+    Hand,
+    Kind,
+    Told,
+    Words,
+    acknowledged,
+    answered,
+    requests,
+)
 from chaoscheck.steps.calls import Done
 
 READ_BACK = 8
@@ -18,8 +30,6 @@ FEW = 4
 """So many jobs a session submits at one a turn; then ever more slowly, for each is read again at the end."""
 POLLS = 3
 """Looks at a job in the turn that submitted it; then it waits for a later turn."""
-TRIES = 5
-PAUSE_S = 0.1
 AGAIN_S = 0.4
 """What one instance missed is asked for again after so long: the time that tells a lag from a loss."""
 
@@ -130,7 +140,7 @@ class JobKind(Kind):
     def control(self, bench: Bench, where: str) -> list[tuple[str, Told]]:
         """An id that nobody was given shows no job; a job that was taken becomes done within its deadline."""
         value = bench.new_value()
-        done = _submitted(bench, value, where)
+        done = acknowledged(bench, value, where)
         if done is None:
             refused = Told(holds=False, note="no submission was acknowledged", told=TRIES, missed=TRIES)
             return [("fail", self._unknown(bench, where, {})), ("hold", refused)]
@@ -144,7 +154,7 @@ class JobKind(Kind):
 
     def _unknown(self, bench: Bench, where: str, given: Mapping[str, str]) -> Told:
         value = bench.new_value()
-        reads = _answered(lambda: bench.see(value, where, given=given), bench)
+        reads = answered(lambda: bench.see(value, where, given=given), bench)
         missed = sum(read.op.outcome not in _THERE for read in reads)
         note = f"{reads[-1].op.status}: {reads[-1].op.seen or reads[-1].op.excerpt}" if reads else "no answer"
         return Told(holds=missed < len(reads), note=note, obj=value, told=len(reads), missed=missed)
@@ -174,7 +184,7 @@ class JobKind(Kind):
     def pair(self, bench: Bench, writer: str, reader: str) -> Told | None:
         """Submitted on one, the other knows it at once, shows it done in time, and with the same result."""
         value = bench.new_value()
-        if _submitted(bench, value, writer) is None:
+        if acknowledged(bench, value, writer) is None:
             return Told(holds=None, note="no submission was acknowledged", obj=value)
         known = self._known(bench, value, writer, reader)
         if known.holds is not True:
@@ -229,26 +239,3 @@ class JobKind(Kind):
 def unlike(text: str) -> str:
     """An id of the same make that was given to nobody (a number far away, other letters and digits at the end)."""
     return str(int(text) + _NUMBERS_APART) if text.isdecimal() else text[:-12] + text[-12:].translate(_OTHER)
-
-
-def _submitted(bench: Bench, value: str, on: str) -> Done | None:
-    for _ in range(TRIES):
-        done = bench.do(value, on)
-        if done.reached and done.op.outcome == Outcome.OK:
-            return done
-        bench.wait(PAUSE_S)
-    return None
-
-
-def _answered(see: Callable[[], Done], bench: Bench) -> list[Done]:
-    """Two answered reads, or as many as came of a few tries."""
-    reads: list[Done] = []
-    for _ in range(TRIES):
-        done = see()
-        if done.op.outcome == Outcome.DROPPED:
-            bench.wait(PAUSE_S)
-            continue
-        reads.append(done)
-        if len(reads) == 2:
-            break
-    return reads

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import ClassVar
 
 from chaoscheck.errors import PlanError
 from chaoscheck.model.ops import Outcome
 from chaoscheck.plan.steps import Promise
-from chaoscheck.promises.base import KINDS, Bench, Hand, Inspection, Kind, Told, Words, requests
+from chaoscheck.promises.base import (
+    KINDS,
+    TRIES,
+    Bench,
+    Hand,
+    Inspection,
+    Kind,
+    Told,
+    Words,
+    acknowledged,
+    answered,
+    requests,
+)
 from chaoscheck.promises.legible import FEW, readable, unsigned
-from chaoscheck.steps.calls import Done
 from chaoscheck.steps.render import names_needed, names_taken
 from chaoscheck.steps.template import Template
 
@@ -24,8 +36,6 @@ MOST = 12
 """Tokens that a session holds at most, valid or revoked."""
 REVOKED_SHARE = 0.25
 """Of the turns that find a valid token, those that revoke it."""
-TRIES = 5
-PAUSE_S = 0.05
 MARGIN_S = 0.005
 AGAIN_S = 0.4
 """A revoked token is tried again after so long: the time that tells a lag from a list of one's own."""
@@ -151,13 +161,13 @@ class TokenKind(Kind):
     def control(self, bench: Bench, where: str) -> list[tuple[str, Told]]:
         """Without a token, and with one that nobody gave out, nobody is known; with a new one its user is."""
         value = bench.new_value()
-        done = _minted(bench, value, where)
+        done = acknowledged(bench, value, where)
         nothing = dict.fromkeys(names_taken(self.terms.do), "")
         if done is None:
             refused = Told(holds=None, note="no mint was acknowledged", told=TRIES, missed=TRIES)
             return [("fail", _use(bench, where, {"no": nothing})), ("hold", refused)]
         forged = {"no": nothing, "another": {name: text.translate(_OTHER) for name, text in done.taken.items()}}
-        reads = [read.op for read in _answered(lambda: bench.see(value, where), bench)]
+        reads = [read.op for read in answered(lambda: bench.see(value, where), bench)]
         missed = [op for op in reads if op.outcome != Outcome.OK]
         note = f"{missed[0].outcome} {missed[0].status}: {missed[0].excerpt}" if missed else ""
         held = Told(holds=bool(reads) and not missed, note=note, obj=value, told=len(reads), missed=len(missed))
@@ -170,7 +180,7 @@ class TokenKind(Kind):
         if not self.terms.undo:
             return None
         value = bench.new_value()
-        if _minted(bench, value, writer) is None:
+        if acknowledged(bench, value, writer) is None:
             return Told(holds=None, note="no mint was acknowledged", obj=value)
         if not any(bench.see(value, reader, fresh=True).op.outcome == Outcome.OK for _ in range(TRIES)):
             return Told(holds=None, note="not told: the token itself was not accepted there", obj=value)
@@ -230,21 +240,12 @@ def _example(terms: Promise) -> str:
     return f"{{Authorization: Bearer ${min(names_taken(terms.do))}}}"
 
 
-def _minted(bench: Bench, value: str, on: str) -> Done | None:
-    for _ in range(TRIES):
-        done = bench.do(value, on)
-        if done.reached and done.op.outcome == Outcome.OK:
-            return done
-        bench.wait(PAUSE_S)
-    return None
-
-
 def _use(bench: Bench, where: str, forged: Mapping[str, Mapping[str, str]]) -> Told:
     """None of them is good."""
     reads = [
         (name, read.op)
         for name, given in forged.items()
-        for read in _answered(lambda given=given: bench.see(bench.new_value(), where, given=given), bench)  # type: ignore[misc]
+        for read in answered(partial(bench.see, bench.new_value(), where, given=given), bench)
     ]
     held = [(name, op) for name, op in reads if op.outcome == Outcome.OK]
     name, op = held[0] if held else reads[-1] if reads else ("", None)
@@ -255,17 +256,3 @@ def _use(bench: Bench, where: str, forged: Mapping[str, Mapping[str, str]]) -> T
         missed=len(reads) - len(held),
         by_expect=any(op.outcome == Outcome.UNRECOGNISED for _, op in reads),
     )
-
-
-def _answered(see: Callable[[], Done], bench: Bench) -> list[Done]:
-    """Two answered reads, or as many as came of a few tries."""
-    reads: list[Done] = []
-    for _ in range(TRIES):
-        done = see()
-        if done.op.outcome == Outcome.DROPPED:
-            bench.wait(PAUSE_S)
-            continue
-        reads.append(done)
-        if len(reads) == 2:
-            break
-    return reads
