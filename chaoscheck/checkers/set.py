@@ -83,7 +83,10 @@ class SetChecker:
             if sent >= last_ns:
                 if code == reads:
                     if text == shown:
-                        last_ns, unread = done, False
+                        # The same text comes again and again: an object is the sooner compared with itself.
+                        shown = text
+                        last_ns = done
+                        unread = False
                         if who != acker and who:
                             other_ns = sent
                         continue
