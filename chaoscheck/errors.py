@@ -2,6 +2,7 @@
 
 ChaosError                    a sentence for the user, with a hint
 ├── PlanError                 the plan can't be used: file, line, nearest name
+├── NotAllowed                what a flag of the command line has to allow first
 ├── EnvironmentTrouble        the run can't go on, whatever the service is worth
 │   ├── EngineUnavailable     no engine answers
 │   ├── EngineLost            it answered once and stopped answering
@@ -38,6 +39,10 @@ class PlanError(ChaosError):
     def __init__(self, message: str, *, place: str = "", hint: str = "", details: str = "") -> None:
         super().__init__(message, hint=hint, details=details)
         self.place = place
+
+
+class NotAllowed(ChaosError):
+    """What would be done needs the user's word on the command line; `details` say what that is. Nothing was done."""
 
 
 class EnvironmentTrouble(ChaosError):

@@ -20,18 +20,26 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 
 class Registry(Generic[T]):
-    """All plug-ins of one sort (`what`: "engine", "kind", ...), by name."""
+    """All plug-ins of one sort (`what`: "engine", "kind", ...), by name. Each has all public parts of `protocol`."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, protocol: type | None = None) -> None:
         self.what = what
+        self._protocol = protocol
         self._items: dict[str, T] = {}
 
     def add(self, name: str) -> Callable[[T], T]:
-        """A decorator that registers a plug-in; PluginRefused when the name is taken."""
+        """A decorator that registers a plug-in; PluginRefused when the name is taken, or a part is missing."""
 
         def register(item: T) -> T:
             if name in self._items:
                 raise PluginRefused(f"two plug-ins of sort {self.what} are named '{name}'", hint="rename one of them")
+            if missing := sorted(part for part in _parts(self._protocol) if not hasattr(item, part)):
+                raise PluginRefused(
+                    f"the {self.what} '{name}' has no {', '.join(missing)}",
+                    hint=f"{self._protocol.__module__ if self._protocol else ''} says what each is for",
+                )
+            if (own := getattr(item, "name", name)) != name:
+                raise PluginRefused(f"the {self.what} registered as '{name}' calls itself '{own}'", hint="use one name")
             self._items[name] = item
             return item
 
@@ -49,6 +57,13 @@ class Registry(Generic[T]):
 
     def __contains__(self, name: str) -> bool:
         return name in self._items
+
+
+def _parts(protocol: type | None) -> set[str]:
+    """What it declares: methods, properties and class variables."""
+    if protocol is None:
+        return set()
+    return {part for part in {**vars(protocol), **protocol.__annotations__} if not part.startswith("_")}
 
 
 @runtime_checkable

@@ -164,4 +164,4 @@ class Retires(Protocol):
         ...
 
 
-CHECKERS: Registry[Callable[[str, Promise | None], PromiseChecker]] = Registry("checker")
+CHECKERS: Registry[Callable[[str, Promise | None], PromiseChecker]] = Registry("checker", PromiseChecker)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chaoscheck.checkers.evidence import fisher, mean_interval, share_at_least
+from chaoscheck.checkers.series import SeriesFold
 from chaoscheck.checkers.timeline import Strike, Timeline
 from chaoscheck.model.clock import NS
 from chaoscheck.model.ops import Lane, Op, Phase
@@ -103,6 +104,7 @@ class TrafficFold:
         self._windows = [Windows([strike for strike in known.strikes if strike.sham is sham]) for sham in (False, True)]
         self._began = [span.began_ns for span in known.spans]
         self._attempts = Attempts()
+        self.series = SeriesFold.of(known)
         self.phases: dict[str, PhaseCount] = {}
         self.strikes: dict[int, StrikeCount] = {}
         self.answered_by: dict[str, int] = {}
@@ -110,7 +112,8 @@ class TrafficFold:
         self.nameless = 0
 
     def add(self, op: Op) -> None:
-        """An attempt of any lane; only scheduled users' count."""
+        """An attempt of any lane; only scheduled users' count, but for the series."""
+        self.series.seen(op)
         if op.lane == Lane.USER.value:
             for noticed in self._attempts.add(op):
                 self._count(noticed)
@@ -127,6 +130,7 @@ class TrafficFold:
 
     def _count(self, noticed: Noticed) -> None:
         op, intended, bad = noticed
+        self.series.noticed(noticed)
         self.attempts += 1
         if op.status:
             self.answered_by[op.incarnation] = self.answered_by.get(op.incarnation, 0) + 1

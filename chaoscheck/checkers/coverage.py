@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from chaoscheck.checkers.assumptions import INCONCLUSIVE, PASS, UNRECOGNISED, gate
 from chaoscheck.checkers.evidence import fisher
+from chaoscheck.checkers.levels import promise_level
 from chaoscheck.checkers.scan import Seen
 from chaoscheck.checkers.timeline import Timeline, life_of, slot_of
 from chaoscheck.model.events import FinalReadsEnded, Inspected, MatrixProbed
-from chaoscheck.model.verdict import Gate
+from chaoscheck.model.verdict import Gate, Level
 from chaoscheck.plan.plan import Plan
 from chaoscheck.promises.base import KINDS, Inspects, Pairs
 
@@ -87,12 +88,14 @@ def _slots(plan: Plan, known: Timeline, seen: Seen) -> Gate:
 
 
 def _something(plan: Plan) -> Gate:
-    judged = [name for name, promise in plan.promises.items() if "kill" in promise.survives]
+    survives = [name for name, promise in plan.promises.items() if "kill" in promise.survives]
+    judged = [name for name in survives if promise_level(plan, name) is Level.ERROR]
+    none = f"no promise decides: gates sets {', '.join(survives)} to warn" if survives else ""
     return gate(
         "something is judged",
         PASS if judged else INCONCLUSIVE,
-        "a promise that must survive a kill",
-        ", ".join(judged) or "every promise declares that it doesn't",
+        "a promise that must survive a kill, and that decides",
+        ", ".join(judged) or none or "every promise declares that it doesn't",
         n=len(judged),
         group="coverage",
     )

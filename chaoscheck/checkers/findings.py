@@ -256,7 +256,7 @@ def _matrix_finding(
     words = KINDS.get(kind).words
     where = f"fresh connections to {cell.reader} itself" if cause is Cause.WORKER_PROCESS else cell.reader
     pairs = len({(one.writer, one.reader) for one in cells})
-    fails = words.broken.get(cell.anomaly) or _BROKEN.get(cell.anomaly)
+    fails = words.broken.get(cell.anomaly) or BROKEN.get(cell.anomaly)
     seen = f"{words.many} {fails}" if fails else f"what {cell.writer} acknowledged, {where} did not have"
     summary = (
         f"{promise}: {seen} ({pairs} pair{'s' if pairs != 1 else ''} of instances in the matrix, no load and no kill): "
@@ -403,7 +403,7 @@ def ordered(plan: Plan, found: Iterable[Finding]) -> tuple[Finding, ...]:
 
 # Words.
 
-_BROKEN = {
+BROKEN = {
     "LOST": "lost",
     "STALE": "stale for a while",
     "FLICKER": "gone for a while",
@@ -423,10 +423,14 @@ _REASONS = {
 
 
 def _because(cause: Cause, words: Words, anomaly: str) -> str:
-    told = words.because.get(anomaly) or _REASONS.get(anomaly) or {
-        Cause.ONE_INSTANCE: words.lives,
-        Cause.LOST_WITH_INSTANCE: words.died,
-    }.get(cause)
+    told = (
+        words.because.get(anomaly)
+        or _REASONS.get(anomaly)
+        or {
+            Cause.ONE_INSTANCE: words.lives,
+            Cause.LOST_WITH_INSTANCE: words.died,
+        }.get(cause)
+    )
     return f"{told} ({cause.value})" if told else cause.value
 
 
@@ -435,7 +439,7 @@ def _summary(
 ) -> str:
     one = representative(group).anomaly
     pairs = len({(other.anomaly.session, other.anomaly.obj) for other in group})
-    broken = words.broken.get(name) or _BROKEN.get(name, name)
+    broken = words.broken.get(name) or BROKEN.get(name, name)
     said = f"{promise}: {pairs} {words.many if pairs != 1 else words.one} {broken}"
     if name == "WRONG_USER":
         return f"{said} (session {one.session} was taken for {one.seen})"

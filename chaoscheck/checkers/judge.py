@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from chaoscheck.checkers import evidence
-from chaoscheck.checkers.assumptions import ENDED, assumption_gates, gate
+from chaoscheck.checkers.assumptions import assumption_gates, gate
 from chaoscheck.checkers.base import Tally
+from chaoscheck.checkers.broken import broken
 from chaoscheck.checkers.budget import TrafficFold, bad_seconds, budget_gates, phase_rows
 from chaoscheck.checkers.causes import Explained
 from chaoscheck.checkers.chains import Pair, Wanted, chain, collect, pair_chain
@@ -27,6 +29,10 @@ from chaoscheck.checkers.findings import (
     representative,
     user_findings,
 )
+from chaoscheck.checkers.known import marked, notes, started_on
+from chaoscheck.checkers.levels import decides, leveled
+from chaoscheck.checkers.places import gate_place, place
+from chaoscheck.checkers.reason import reason
 from chaoscheck.checkers.recovery import recovery_gate, recovery_ms
 from chaoscheck.checkers.routing import routing_warnings
 from chaoscheck.checkers.scan import InFlight, Seen, scan
@@ -42,6 +48,7 @@ from chaoscheck.model.verdict import (
     Finding,
     Gate,
     KillRow,
+    Level,
     MatrixCell,
     PromiseSummary,
     Result,
@@ -124,14 +131,17 @@ class _Judgement:
         self.judged = judged
         self.chains = chains
         self.damage = damage
+        self.day = started_on(known.started)
+        self.file = known.started.plan if known.started is not None else loaded.path.name
         self.needed = evidence.exposures_needed(self.plan.evidence.confidence, self.plan.evidence.max_loss)
 
     def result(self) -> Result:
         plan, known = self.plan, self.known
         findings = self._findings()
         promises = tuple(self._summary(name, findings) for name in plan.promises)
-        gates = tuple(self._gates(promises, findings))
-        verdict = worst([one.verdict for one in gates] + [one.verdict for one in findings])
+        gates = tuple(self._placed(leveled(one, plan)) for one in self._gates(promises, findings))
+        decisive = [one for one in findings if decides(one, plan)]
+        verdict = worst([one.verdict for one in gates if one.counts] + [one.verdict for one in decisive])
         start = known.started
         routing = self.seen.routing.routing() if self.seen.routing is not None else None
         wall_s = start.wall_ns / NS if start is not None else 0.0
@@ -141,7 +151,7 @@ class _Judgement:
             run=start.run if start is not None else "",
             plan=start.plan if start is not None else self.loaded.path.name,
             verdict=verdict,
-            reason=self._reason(verdict, gates, findings, promises),
+            reason=reason(verdict, gates, decisive, promises, self.seen.tallies, len(known.kills)),
             interrupted=any(known.of(Interrupted)),
             seed=start.seed if start is not None else plan.seed,
             engine=start.engine if start is not None else plan.engine,
@@ -161,26 +171,32 @@ class _Judgement:
             instances_share=dict(sorted(self.seen.traffic.answered_by.items())),
             operations=self.seen.operations,
             sessions=len(self.seen.users),
-            warnings=(*(event.text for event in known.of(Warned)), *routing_warnings(plan, routing)),
+            warnings=(
+                *notes(self.loaded, findings, gates, promises, self.day),
+                *(event.text for event in known.of(Warned)),
+                *routing_warnings(plan, routing),
+            ),
             expected=plan.expect.verdict if plan.expect is not None else "",
             because=(plan.because or "").strip(),
             environment=dict(sorted(start.environment.items())) if start is not None else {},
             routing=routing,
+            series=None if self.damage else self.seen.traffic.series.series(),
+            broken=broken(self.judged.values()),
         )
 
     def _findings(self) -> tuple[Finding, ...]:
         found = [
             one for judged in self.judged.values() for one in user_findings(self.plan, self.known, judged, self.chains)
         ]
-        return ordered(
-            self.plan,
-            [
-                *found,
-                *matrix_findings(self.plan, self.known, self.chains),
-                *control_findings(self.plan, self.known),
-                *inspection_findings(self.plan, self.known),
-            ],
-        )
+        every = [
+            *found,
+            *matrix_findings(self.plan, self.known, self.chains),
+            *control_findings(self.plan, self.known),
+            *inspection_findings(self.plan, self.known),
+        ]
+        placed = [replace(one, place=place(self.loaded, self.file, "promises", one.promise)) for one in every]
+        ranked = ordered(self.plan, marked(placed, self.plan.known, self.day))
+        return tuple(sorted(ranked, key=lambda one: not decides(one, self.plan)))
 
     # Gates.
 
@@ -198,11 +214,17 @@ class _Judgement:
             if self.plan.budget.recovery is not None:
                 yield recovery_gate(self.plan.budget.recovery, self.known.kills, self.seen.traffic)
 
+    def _placed(self, one: Gate) -> Gate:
+        return replace(one, place=gate_place(one, self.loaded, self.file))
+
     def _promise_gate(self, one: PromiseSummary, findings: Sequence[Finding]) -> Gate:
         share = self.plan.evidence.max_loss
         expected = f"no loss; at most {_percent(share)} of exposed objects lost, with {one.confidence:.0%} confidence"
+        own = [found for found in findings if found.promise == one.promise]
         if one.verdict is Verdict.FAIL:
-            actual = _sum(one.violations, [found for found in findings if found.promise == one.promise])
+            actual = _sum(one.violations, own)
+        elif one.known:
+            actual = f"nothing broken but what is known: {_sum(one.violations, own)}"
         elif "kill" not in self.plan.promises[one.promise].survives:
             actual = "declared not to survive a kill; only its cost is measured"
         else:
@@ -215,10 +237,12 @@ class _Judgement:
             actual=actual,
             margin=f"{one.exposures - one.needed:+d} exposures",
             n=one.exposures,
-            detail=self._doubts(one),
+            detail="; ".join([*self._reasons(own), *self._doubts(one, findings)]),
+            level=Level.WARN if _short_as_known(one) else Level.ERROR,
+            known=one.known,
         )
 
-    def _doubts(self, one: PromiseSummary) -> str:
+    def _doubts(self, one: PromiseSummary, findings: Sequence[Finding]) -> list[str]:
         parts = []
         if one.exposures < one.needed and one.verdict is not Verdict.FAIL:
             chaos = self.known.span(Phase.CHAOS.value)
@@ -232,6 +256,7 @@ class _Judgement:
         if judged is not None and judged.hidden:
             parts.append(
                 f"{judged.hidden} reads were refused because the session's login was lost; they count for the login"
+                + self._hidden_by_known(one, findings)
             )
         if judged is not None and judged.tolerated:
             parts.append(f"{len(judged.tolerated)} losses of a sort that it declares not to survive")
@@ -241,7 +266,17 @@ class _Judgement:
                 if not one.violations
                 else f"{one.kills_exposed} kill{'s' if one.kills_exposed != 1 else ''} exposed something"
             )
-        return "; ".join(parts)
+        return parts
+
+    def _reasons(self, own: Sequence[Finding]) -> Iterable[str]:
+        return dict.fromkeys(f"known: {found.known}" for found in own if found.known)
+
+    def _hidden_by_known(self, one: PromiseSummary, findings: Sequence[Finding]) -> str:
+        """Whether a run may pass that can't see a promise behind a broken login is its owner's to say."""
+        login_is_known = any(found.known and found.promise == self.plan.login for found in findings)
+        if one.verdict is not Verdict.INCONCLUSIVE or not login_is_known:
+            return ""
+        return f", which is known to be broken: gates: {{{one.promise}: warn}} lets a run pass that can't see this"
 
     def _summary(self, name: str, findings: Sequence[Finding]) -> PromiseSummary:
         plan, promise = self.plan, self.plan.promises[name]
@@ -268,6 +303,7 @@ class _Judgement:
             final_reads=self._final_reads(name)[1],
             final_reads_due=self._final_reads(name)[0],
             suspicions_open=open_,
+            known=sum(one.count for one in findings if one.promise == name and one.known),
         )
 
     def _needed(self, promise: Promise) -> int:
@@ -278,9 +314,9 @@ class _Judgement:
         return kind.kills_needed(len(self.known.kills), planned) if kind.per_kill else self.needed
 
     def _verdict(self, name: str, findings: Sequence[Finding], exposures: int, needed: int, open_: int) -> Verdict:
-        own = [one.verdict for one in findings if one.promise == name]
-        if own:
-            return worst(own)
+        own = [one for one in findings if one.promise == name]
+        if any(one.counts for one in own):
+            return worst([one.verdict for one in own if one.counts])
         if name in self.seen.crashed or self.damage:
             return Verdict.INVALID
         tally = self.seen.tallies.get(name)
@@ -346,44 +382,10 @@ class _Judgement:
             if promise is not None:
                 yield matrix_cell(KINDS.get(promise.kind).words, pair, probes)
 
-    # The reason.
 
-    def _reason(
-        self, verdict: Verdict, gates: Sequence[Gate], findings: Sequence[Finding], promises: Sequence[PromiseSummary]
-    ) -> str:
-        if verdict is Verdict.PASS:
-            exposures = sum(one.exposures for one in promises)
-            return f"no promise was broken in {exposures} exposures over {len(self.known.kills)} kills: " + ", ".join(
-                f"{one.promise} {one.exposures}" for one in promises
-            )
-        found = next((one for one in findings if one.verdict is verdict), None)
-        if found is not None:
-            return found.summary + self._of(found)
-        return self._reason_of([gate for gate in gates if gate.verdict is verdict], verdict)
-
-    def _reason_of(self, bad: Sequence[Gate], verdict: Verdict) -> str:
-        """How the run ended tells most; then, where only evidence is missing, the promise that misses it."""
-        ended = next((gate for gate in bad if gate.name == ENDED), None)
-        if ended is not None:
-            return ended.actual
-        one = next((gate for gate in bad if gate.group == "promises" and verdict is Verdict.INCONCLUSIVE), bad[0])
-        if one.group == "promises":
-            return f"{one.name}: not shown either way: {one.detail or one.actual}"
-        return f"{one.name.removesuffix(': its check can fail').removesuffix(': its check can hold')}: {one.actual}"
-
-    def _of(self, found: Finding) -> str:
-        """What kills put at risk beside it, where they are the measure."""
-        tally = self.seen.tallies.get(found.promise)
-        if tally is None or found.strike < 0:
-            return ""
-        whole, broken = (
-            sum(count for strike, count in counts.items() if strike >= 0) for counts in (tally.exposures, tally.lost)
-        )
-        if broken < found.count:
-            # Most of it was not seen at the first read after a kill, so that these two don't add up to anything.
-            return ""
-        here = f", {found.count} of them here" if broken > found.count else ""
-        return f"; kills exposed {whole + broken}: {whole} read back whole, {broken} not{here}"
+def _short_as_known(one: PromiseSummary) -> bool:
+    """Too little was left whole to be exposed, where the plan knows what breaks it: nothing new to fail for."""
+    return one.known > 0 and one.verdict is Verdict.INCONCLUSIVE and not one.suspicions_open
 
 
 _PLACES = {Phase.MATRIX.value: ", pairs of the matrix", Phase.CONTROLS.value: ", tries of the controls"}

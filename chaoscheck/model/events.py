@@ -182,6 +182,15 @@ class Restored(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LastWords(Event):
+    """What the victim `instance` of strike `index` printed last, secrets masked; read when its slot served again."""
+
+    index: int
+    instance: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StrikeEnded(Event):
     """All that this strike exposed was read back, or `timed_out`."""
 
@@ -193,7 +202,8 @@ class StrikeEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficSeen(Event):
-    """All workers' counters since the last one: `late_ms` is the generator's own lag, the worst of the interval."""
+    """A worker's counters since its last one, sessions and exposures of all: `late_ms` is the generator's own lag, the
+    worst of the interval, `busy` the share of one processor that the worker used (-1.0: not known)."""
 
     requests: int
     bad: int
@@ -202,6 +212,8 @@ class TrafficSeen(Event):
     p50_ms: float
     p95_ms: float
     exposures: dict[str, int]
+    worker: str = ""
+    busy: float = -1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ An "i" without its "d" is an attempt whose end nobody knows: a worker that dies 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -187,6 +187,34 @@ def raw_file(path: Path) -> Iterator[RawRow]:
     """`read_raw` of a file, a line at a time."""
     with path.open(encoding="utf-8") as lines:
         yield from read_raw(lines, where=path.name)
+
+
+def some_of(path: Path, wants: Callable[[str], bool]) -> Iterator[RawRow]:
+    """Rows of a file as in `raw_file`, but only births and what belongs to sessions that `wants` takes when it begins.
+
+    The others' lines, most of a long history, aren't parsed: their session, or the attempt that they end, stands in
+    front, in letters that JSON doesn't escape.
+    """
+    with path.open(encoding="utf-8") as lines:
+        yield from read_raw(_only(lines, wants), where=path.name)
+
+
+def _only(lines: Iterator[str], wants: Callable[[str], bool]) -> Iterator[str]:
+    yield next(lines, "")
+    open_: set[str] = set()
+    for line in lines:
+        parts = line.split('"', 6)
+        tag = parts[1] if len(parts) > 4 else ""
+        if tag == "d":
+            if parts[3] in open_:
+                open_.discard(parts[3])
+                yield line
+        elif tag == "i" and len(parts) > 6:
+            if wants(parts[5]):
+                open_.add(parts[3])
+                yield line
+        elif tag != "e" or wants(parts[3]):
+            yield line
 
 
 def _check_header(line: str, where: str) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from chaoscheck.model.broken import Broken
+from chaoscheck.model.series import Series
+
 
 class Verdict(StrEnum):
     """Of a property or a run; the worst decides: FAIL > INVALID > INCONCLUSIVE > PASS."""
@@ -63,7 +66,8 @@ class Finding:
 
     `wording` is "because of" or "after"; `strike` is the blamed kill's index or -1; `healed_ms` is how long it lasted
     when it healed, else -1; `acked_before_death_ms` says how long before the death the lost write was acknowledged,
-    or -1; `count` is how many objects show the same finding.
+    or -1; `count` is how many objects show the same finding. `known` is the plan's reason where a `known` entry covers
+    it: such a finding is shown and doesn't fail the run. `place` is "plan.yaml:12", where its promise stands.
     """
 
     promise: str
@@ -87,13 +91,31 @@ class Finding:
     healed_ms: float
     acked_before_death_ms: float
     chain: tuple[ChainLink, ...]
+    known: str = ""
+    place: str = ""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it decides anything: a known finding is only shown."""
+        return not self.known
+
+
+class Level(StrEnum):
+    """What a gate's verdict does: it decides, it is only shown, or nobody looked."""
+
+    ERROR = "error"
+    WARN = "warn"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
     """One property: what was expected, what was measured, how far apart, on how many samples.
 
-    `group` is assumptions, promises, coverage, budget or recovery. `n` is -1 where counting makes no sense.
+    `group` is assumptions, promises, coverage, budget or recovery. `n` is -1 where counting makes no sense. `level`
+    is "error", "warn" (its verdict is shown and doesn't count to the run's) or "off" (it was not judged at all).
+    `place` is "plan.yaml:12", the promise or section that it judges; "" where it judges none. `known` is how many
+    broken objects of a promise the plan knows of: with them, it passes only for what else could be seen.
     """
 
     group: str
@@ -104,11 +126,22 @@ class Gate:
     margin: str
     n: int
     detail: str = ""
+    level: Level = Level.ERROR
+    place: str = ""
+    known: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether its verdict is part of the run's."""
+        return self.level is Level.ERROR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromiseSummary:
-    """What one promise's evidence amounts to. Bounds are upper limits of the share lost, at `confidence`."""
+    """What one promise's evidence amounts to. Bounds are upper limits of the share lost, at `confidence`.
+
+    Of `violations`, `known` are those that the plan knows of: `verdict` is that of the rest.
+    """
 
     promise: str
     kind: str
@@ -125,6 +158,7 @@ class PromiseSummary:
     final_reads: int
     final_reads_due: int
     suspicions_open: int
+    known: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,3 +298,16 @@ class Result:
     because: str = ""
     environment: dict[str, str] = field(default_factory=dict)
     routing: Routing | None = None
+    series: Series | None = None
+    broken: Broken = field(default_factory=Broken)
+
+    @property
+    def decisive(self) -> tuple[Finding, ...]:
+        """The findings that count: not known, and not of a promise whose gate only warns. What makes the run INVALID
+        always counts."""
+        warned = {gate.name for gate in self.gates if gate.group == "promises" and not gate.counts}
+        return tuple(
+            one
+            for one in self.findings
+            if one.counts and (one.verdict is not Verdict.FAIL or one.promise not in warned)
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import typing
@@ -13,6 +14,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from chaoscheck.errors import PlanError
+from chaoscheck.plan.compose import composed
+from chaoscheck.plan.lined import mark, parse
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.registry import nearest
 
@@ -25,6 +28,8 @@ OVERRIDES = {
     "BALANCER": ("balancer", "kind"),
     "BALANCER_IMAGE": ("balancer", "image"),
     "URL": ("balancer", "url"),
+    "PUBLISH": ("addresses", "publish"),
+    "HOST": ("addresses", "host"),
     "USERS": ("traffic", "users"),
     "RATE": ("traffic", "rate"),
     "WORKERS": ("traffic", "workers"),
@@ -36,6 +41,7 @@ OVERRIDES = {
 }
 """CHAOSCHECK_<name> -> the key of the plan that it overrides."""
 
+_PLAN = ("a plan is a mapping of sections", "it needs at least target and promises")
 _INTERPOLATED = ("target", "stores", "accounts")
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -54,7 +60,7 @@ def load_plan(
         raise PlanError(f"can't read the plan {path}: {error.strerror}", hint="give the path of a plan.yaml") from None
     except UnicodeDecodeError:
         raise PlanError(f"the plan {path} is not UTF-8 text", hint="save it as UTF-8") from None
-    raw, lines = _parse(text, path)
+    raw, lines = parse(text, path, _PLAN)
     for keys, value in _from_environment(environment).items():
         _set(raw, keys, value)
     for keys, value in (overrides or {}).items():
@@ -62,7 +68,33 @@ def load_plan(
     for section in _INTERPOLATED:
         if section in raw:
             raw[section] = _interpolate(raw[section], environment, f"{path.name}:{lines.get(section, 1)}")
-    return LoadedPlan(plan=_validate(raw, path, lines), path=path.resolve(), text=text, lines=lines)
+    taken = composed(raw, path, lines, environment)
+    plan = _validate(raw, path, lines)
+    return LoadedPlan(plan=plan, path=path.resolve(), text=text, lines=lines, taken=taken.taken, doubts=taken.doubts)
+
+
+def key_lines(text: str, path: Path) -> dict[str, int]:
+    """The line of each key and item of a plan's text, by its dotted path; empty for what is no YAML mapping."""
+    lines: dict[str, int] = {}
+    try:
+        mark(yaml.compose(text, Loader=yaml.SafeLoader), (), lines, path)
+    except (yaml.YAMLError, PlanError):
+        return {}
+    return lines
+
+
+def unset_names(path: Path, environment: Mapping[str, str]) -> list[str]:
+    """Variables that the plan needs and the environment lacks; none of a file that can't be read, as loading will say.
+
+    Raises PlanError for what is no YAML.
+    """
+    try:
+        raw, _ = parse(path.read_text(encoding="utf-8"), path, _PLAN)
+    except (OSError, UnicodeDecodeError):
+        return []
+    text = json.dumps([raw.get(section) for section in _INTERPOLATED], default=str)
+    needed = {found[1] for found in _ENV.finditer(text) if found[2] is None}
+    return sorted(needed - set(environment))
 
 
 def schema() -> dict[str, Any]:
@@ -81,42 +113,6 @@ def as_written(keys: Sequence[str], lines: Mapping[str, int]) -> list[str]:
         if not (then and skipped):
             written.append(key)
     return written
-
-
-def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        raw = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise PlanError(f"this is not YAML: {error.problem}", place=f"{path.name}:{line}") from None
-    except yaml.YAMLError as error:
-        raise PlanError(f"this is not YAML: {error}", place=path.name) from None
-    if not isinstance(raw, dict):
-        raise PlanError(
-            "a plan is a mapping of sections", place=f"{path.name}:1", hint="it needs at least target and promises"
-        )
-    lines: dict[str, int] = {}
-    _mark(node, (), lines, path)
-    return raw, lines
-
-
-def _mark(node: yaml.Node | None, keys: tuple[str, ...], lines: dict[str, int], path: Path) -> None:
-    """Note the line of every key; a key written twice is a mistake that YAML itself lets pass."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            place = (*keys, str(key.value))
-            if ".".join(place) in lines:
-                raise PlanError(
-                    f"'{key.value}' stands twice here, first at line {lines['.'.join(place)]}",
-                    place=f"{path.name}:{key.start_mark.line + 1}",
-                )
-            lines[".".join(place)] = key.start_mark.line + 1
-            _mark(value, place, lines, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            lines[".".join((*keys, str(index)))] = value.start_mark.line + 1
-            _mark(value, (*keys, str(index)), lines, path)
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[tuple[str, ...], str]:
@@ -180,22 +176,33 @@ def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
             known = _fields_at(Plan, loc[:-1])
             where = f" in {'.'.join(keys[:-1])}" if len(keys) > 1 else ""
             return PlanError(
-                f"unknown key '{keys[-1]}'{where}", place=place, hint=nearest(keys[-1], known) if known else ""
+                f"unknown key '{keys[-1]}'{where}", place=place, hint=nearest(keys[-1], known) if known else _SCHEMA
             )
         case "missing":
             where = f" in {'.'.join(keys[:-1])}" if len(keys) > 1 else ""
-            return PlanError(f"missing key '{keys[-1]}'{where}", place=_place(keys[:-1], path, lines))
+            return PlanError(
+                f"missing key '{keys[-1]}'{where}", place=_place(keys[:-1], path, lines), hint=_hint(loc[:-1])
+            )
         case "value_error":
             reason = str(item["ctx"]["error"])
             if not keys:
                 # What is wrong between sections begins with the name of one.
                 place = _place(re.findall(r"\w+", reason)[:1], path, lines)
-            return PlanError(f"{dotted}: {reason}" if dotted else reason, place=place)
+            return PlanError(f"{dotted}: {reason}" if dotted else reason, place=place, hint=_SCHEMA)
         case _:
             given = repr(item["input"])
             shown = given if len(given) <= 60 else given[:57] + "..."
             said = _WORDS.get(item["type"], item["msg"][:1].lower() + item["msg"][1:])
-            return PlanError(f"{dotted}: {said}, not {shown}", place=place)
+            return PlanError(f"{dotted}: {said}, not {shown}", place=place, hint=_hint(loc))
+
+
+_SCHEMA = "`chaoscheck schema` tells what may stand there"
+
+
+def _hint(loc: list[str]) -> str:
+    """The keys that a mapping there may have; else where to find out."""
+    known = sorted(_fields_at(Plan, loc))
+    return f"its keys: {', '.join(known)}" if 0 < len(known) <= 12 else _SCHEMA
 
 
 _WORDS = {

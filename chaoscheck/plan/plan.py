@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from chaoscheck.model.verdict import Cause
+from chaoscheck.plan.gating import AnyLevel, Known
 from chaoscheck.plan.steps import Auth, Expectation, Promise, Section
 from chaoscheck.plan.units import PerSecond, Seconds, Share
 
@@ -65,15 +67,77 @@ def _words(raw: Any) -> Any:
 Words = Annotated[tuple[str, ...], BeforeValidator(_words, json_schema_input_type=str | tuple[str, ...])]
 
 
+class Container(Section):
+    """How a container differs from what its image says; None leaves it to the image.
+
+    `volumes` are the run's own, by name -> path, one for all that name it; `anonymous` ones are new in each container.
+    `copies` (here -> there) are put into it before it starts; `seeds` fill a volume of that name with a copy of what
+    lies here. `memory` and `shm` are bytes.
+    """
+
+    command: Words | None = None
+    entrypoint: Words | None = None
+    aliases: tuple[str, ...] = ()
+    hostname: str | None = None
+    user: str | None = None
+    workdir: str | None = None
+    volumes: dict[str, str] = {}
+    read_only: tuple[str, ...] = ()
+    anonymous: tuple[str, ...] = ()
+    copies: dict[str, str] = {}
+    seeds: dict[str, str] = {}
+    texts: dict[str, str] = {}
+    tmpfs: tuple[str, ...] = ()
+    hosts: dict[str, str] = {}
+    caps: tuple[str, ...] = ()
+    init: bool = False
+    memory: Annotated[int, Field(ge=1)] | None = None
+    shm: Annotated[int, Field(ge=1)] | None = None
+
+
+class Attach(Section):
+    """What already runs, by its compose `project` and `service` or by `labels`: nothing else is ever touched.
+
+    `restart`: who brings a killed container back. True: chaoscheck starts it again. False: something of the user's own
+    does, and `within` (s) is how long that may take. Unset: its restart policy, or an orchestrator that is recognised.
+    `watch` names services of the project that must stay up: stores, say.
+    """
+
+    project: str | None = None
+    service: str | None = None
+    labels: dict[str, str] = {}
+    restart: bool | None = None
+    within: Seconds = 60.0
+    watch: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Attach:
+        if bool(self.project) != bool(self.service):
+            raise ValueError("attach has project and service together")
+        if not (self.project or self.labels):
+            raise ValueError("attach needs project and service, or labels")
+        if self.watch and not self.project:
+            raise ValueError("attach.watch names services of a project, so it needs project and service")
+        return self
+
+
 class Target(Section):
-    """The service: an image, a folder to build, or (for the process engine) a command.
+    """The service: an image, a folder to build, a compose file's service, what already runs, or a local command.
 
     `headers` go on every request; `auth` on every one that isn't a guest's, nor the session promise's own `do`.
+    `command` is for the process engine; what a container runs is `container.command`.
     """
 
     image: str | None = None
     build: str | None = None
     dockerfile: str = "Dockerfile"
+    build_args: dict[str, str] = {}
+    build_target: str | None = None
+    container: Container = Container()
+    compose: str | None = None
+    service: str | None = None
+    attach: Attach | None = None
+    url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
     command: Words | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     ready: AnyReady = Ready(get="/")
@@ -88,20 +152,31 @@ class Target(Section):
     def _something_to_run(self) -> Target:
         if self.image and self.build:
             raise ValueError("target has image or build, not both")
-        if not (self.image or self.build or self.command):
-            raise ValueError("target needs image, build or command")
+        if not (self.image or self.build or self.command or self.attach):
+            raise ValueError("target needs image, build or command (or compose, or attach)")
+        if self.attach and (self.image or self.build or self.setup or self.volumes or self.env):
+            raise ValueError("attach works on what runs already: image, build, env, volumes, setup have no place there")
+        if self.url and not self.attach:
+            raise ValueError("url says where what already runs is entered, so it goes with attach")
         return self
 
 
 class Store(Section):
     """Something that keeps state outside the instances; instances reach it by its name. It is never a victim.
 
-    Without `ready` it is ready when every port that its image exposes accepts connections.
+    Without `ready` it is ready when every port that its image exposes accepts connections. It starts when those that
+    it comes `after` are ready. `until` running: one whose image exposes no port counts as soon as it runs; done: it
+    has to end by itself, with code 0.
     """
 
     image: str | None = None
     build: str | None = None
     dockerfile: str = "Dockerfile"
+    build_args: dict[str, str] = {}
+    build_target: str | None = None
+    container: Container = Container()
+    after: tuple[str, ...] = ()
+    until: Literal["ready", "running", "done"] = "ready"
     env: Env = {}
     ready: AnyReady | None = None
     volumes: dict[str, AnyVolume] = {}
@@ -116,13 +191,32 @@ class Store(Section):
 class BalancerSection(Section):
     """Who routes users' requests: haproxy, direct or external (auto: the engine's usual one).
 
-    `url` is for external; `image` for haproxy in a container.
+    `url` and `header` are for external: the header of its answers that names the instance (by its container's name, id,
+    host name or address); `image` for haproxy in a container.
     """
 
     kind: str = "auto"
     mode: Literal["round-robin", "sticky", "never-same"] = "round-robin"
     image: str | None = None
     url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
+    header: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")] = None
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError:
+        raise ValueError(f"an IPv4 address is needed, such as 127.0.0.1, not '{text}'") from None
+
+
+class Addresses(Section):
+    """Where containers' ports are bound (`publish`, an address of the engine's host) and where we dial them (`host`).
+
+    What isn't said is found out; `chaoscheck doctor` shows it, and tries it.
+    """
+
+    publish: Annotated[str, AfterValidator(_address)] | None = None
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]+$")] | None = None
 
 
 class Traffic(Section):
@@ -241,16 +335,30 @@ class Plan(Section):
     engine: str = "auto"
     stores: dict[str, Store] = {}
     balancer: BalancerSection = BalancerSection()
+    addresses: Addresses = Addresses()
     accounts: AnyAccounts = Accounts(template="user-$run-$n")
     promises: Annotated[dict[str, Promise], Field(min_length=1)]
     traffic: Traffic = Traffic()
     chaos: Chaos = Chaos()
     budget: Budget | None = None
     evidence: Evidence = Evidence()
+    known: tuple[Known, ...] = ()
+    gates: dict[str, AnyLevel] = {}
     secrets: tuple[str, ...] = ()
     seed: int = 1
     expect: Expected | None = None
     because: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _entered_by_its_url(cls, raw: Any) -> Any:
+        """`target.url` is a balancer of the user's own."""
+        target = raw.get("target") if isinstance(raw, dict) else None
+        url = target.get("url") if isinstance(target, dict) else None
+        given = raw.get("balancer", {}) if url else None
+        if isinstance(given, dict) and given.get("kind", "auto") == "auto":
+            return {**raw, "balancer": {"url": url, **given, "kind": "external"}}
+        return raw
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Plan:
@@ -263,6 +371,10 @@ class Plan(Section):
             raise ValueError(f"expect.promise: no promise is named '{self.expect.promise}'")
         if self.balancer.kind == "external" and not self.balancer.url:
             raise ValueError("balancer kind external needs its url")
+        if self.balancer.header and self.balancer.kind != "external":
+            raise ValueError("balancer.header is for kind external: other balancers name instances themselves")
+        if unknown := sorted({name for store in self.stores.values() for name in store.after} - self.stores.keys()):
+            raise ValueError(f"stores: after names {unknown[0]}, which is no store")
         return self
 
     @property
@@ -272,12 +384,17 @@ class Plan(Section):
 
 
 class LoadedPlan(Section):
-    """A plan with where it came from: `folder` resolves build folders and CSV files, `lines` finds a key's line."""
+    """A plan with where it came from: `folder` resolves build folders and CSV files, `lines` finds a key's line.
+
+    `taken` says, a line each, what a compose file gave to it; `doubts` what in that file it leaves out.
+    """
 
     plan: Plan
     path: Path
     text: str
     lines: dict[str, int]
+    taken: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -285,8 +402,13 @@ class LoadedPlan(Section):
 
     def place(self, *keys: str) -> str:
         """`file:line` of that key, or of its nearest ancestor."""
+        line = self.line(*keys)
+        return f"{self.path.name}:{line}" if line else self.path.name
+
+    def line(self, *keys: str) -> int:
+        """The line of that key, or of its nearest ancestor; 0 where none is known."""
         for size in range(len(keys), 0, -1):
             line = self.lines.get(".".join(keys[:size]))
             if line is not None:
-                return f"{self.path.name}:{line}"
-        return self.path.name
+                return line
+        return 0

@@ -21,7 +21,7 @@ from chaoscheck.model.verdict import (
     Verdict,
 )
 from chaoscheck.store import RESULT_VERSION
-from samples.story import COMMAND, MS, RUN, S, Strike, strikes
+from samples.story import COMMAND, MS, RUN, S, Strike, series, strikes
 
 HOSTILE = '<script>alert(1)</script>\x1b[31mred\u202egnp.exe\x00\ud800 & "quoted"'
 
@@ -121,6 +121,7 @@ def _passed(seed: int, told: list[Strike]) -> Result:
         because="sessions are in Redis",
         environment={"python": "3.11.2", "docker": "20.10.24", "platform": "Linux-6.1 x86_64", "cpus": "2"},
         routing=_routing(),
+        series=series(seed) if told else None,
     )
 
 

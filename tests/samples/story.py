@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from dataclasses import dataclass
 from pathlib import Path
 
+from chaoscheck.checkers.budget import TrafficFold
+from chaoscheck.checkers.timeline import timeline
 from chaoscheck.model import events as ev
 from chaoscheck.model.history import (
     BalancerRow,
@@ -16,8 +19,10 @@ from chaoscheck.model.history import (
     ended_line,
     header,
     invoke_line,
+    read_rows,
 )
 from chaoscheck.model.ops import Op
+from chaoscheck.model.series import Series
 from chaoscheck.plan.load import load_plan
 from chaoscheck.store import RunFolder
 
@@ -201,6 +206,12 @@ def _strike_events(strike: Strike) -> list[ev.Event]:
             ),
             ev.InstanceReady(t_ns=strike.ready_ns, instance=strike.replacement, joined=True),
             ev.Restored(t_ns=strike.ready_ns, index=strike.index, replacement=strike.replacement),
+            ev.LastWords(
+                t_ns=strike.ready_ns,
+                index=strike.index,
+                instance=strike.victim,
+                log=f"{strike.victim} listens\nGET /me 200\n<b>\x1b[31mPOST /login</b>",
+            ),
         ]
     return [
         *events,
@@ -231,6 +242,19 @@ def tell_history(seed: int, told: list[Strike], worker: int) -> list[str]:
             at += rng.randrange(60, 420) * MS
         lines.append(ended_line(SessionEnded(session, at, "departed")))
     return lines
+
+
+@functools.cache
+def series(seed: int) -> Series:
+    """The tale's traffic in bins, as judging gathers it."""
+    told = strikes(seed)
+    fold = TrafficFold(timeline(tell_events(seed, told)))
+    for worker in (1, 2):
+        for row in read_rows(tell_history(seed, told, worker)):
+            if isinstance(row, Op):
+                fold.add(row)
+    fold.close()
+    return fold.series.series()
 
 
 def _op(rng: random.Random, session: str, lane: str, seq: int, at: int, deaths: list[int]) -> Op:

@@ -30,9 +30,7 @@ def channel(**terms: object) -> ChannelChecker:
 
 def sent(number: int, at: int, outcome: str = "ok", *, by: str = "web-1.1", lane: str = "user", via: str = "lb") -> Op:
     """Published by s1 at that millisecond, answered 5 ms later."""
-    return op(
-        "do", outcome, at=at * MS, lasted=5 * MS, value=f"run.s1.{number}", who=by, obj="own", lane=lane, via=via
-    )
+    return op("do", outcome, at=at * MS, lasted=5 * MS, value=f"run.s1.{number}", who=by, obj="own", lane=lane, via=via)
 
 
 def listened(
@@ -343,9 +341,7 @@ def expected_exposures(ops: list[Op], dead: Death) -> int:
 
 @settings(max_examples=300, deadline=None)
 @given(turns=st.lists(TURN, max_size=10), at=st.integers(0, 10), told=st.integers(0, 24))
-def test_exposures_are_the_same_whenever_the_death_is_told(
-    turns: list[dict[str, object]], at: int, told: int
-) -> None:
+def test_exposures_are_the_same_whenever_the_death_is_told(turns: list[dict[str, object]], at: int, told: int) -> None:
     """Live, or read again later from the history; the dead acknowledge nothing."""
     dead = death("web-1.1", at * STEP, strike=2)
     alive = [turn for number, turn in enumerate(turns) if 10 + number * STEP < at * STEP or _without(turn)]

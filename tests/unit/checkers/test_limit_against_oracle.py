@@ -66,9 +66,7 @@ def first_request(admitted: list[float], now: float) -> bool:
 
 
 def aligned(phase: float) -> Limiter:
-    return lambda admitted, now: (
-        sum((at - phase) // PER_MS == (now - phase) // PER_MS for at in admitted) < ALLOW
-    )
+    return lambda admitted, now: sum((at - phase) // PER_MS == (now - phase) // PER_MS for at in admitted) < ALLOW
 
 
 def bucket(admitted: list[float], now: float) -> bool:
