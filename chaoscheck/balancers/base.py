@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
-from chaoscheck.engines.base import Fleet, Instance
+from chaoscheck.engines.base import Fleet, Instance, SidecarSpec
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address
 from chaoscheck.model.wire import INSTANCE_HEADER, REQUEST_HEADER
-from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.registry import Registry
 
 __all__ = ["BALANCERS", "INSTANCE_HEADER", "REQUEST_HEADER", "Balancer", "Route"]
@@ -52,4 +52,26 @@ class Balancer(Protocol):
     def close(self) -> None: ...
 
 
-BALANCERS: Registry[Callable[[], Balancer]] = Registry("balancer")
+@runtime_checkable
+class MayBeRemote(Protocol):
+    """A balancer that may stand on another machine."""
+
+    def beyond(self, plan: LoadedPlan) -> str:
+        """Where that is, as the plan says it; "" where it is this machine."""
+        ...
+
+
+@runtime_checkable
+class TriesOut(Protocol):
+    """A balancer that can run beside a fleet without instances, just to show that it starts and can be dialled."""
+
+    def needs(self, plan: Plan | None) -> SidecarSpec:
+        """What it would run."""
+        ...
+
+    def try_out(self, fleet: Fleet, plan: Plan | None) -> str:
+        """Start it, ask it something, and say what answered where. Raises an EnvironmentTrouble."""
+        ...
+
+
+BALANCERS: Registry[Callable[[], Balancer]] = Registry("balancer", Balancer)

@@ -14,7 +14,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from chaoscheck.balancers.base import BALANCERS, INSTANCE_HEADER, Route
-from chaoscheck.balancers.haproxy_api import RuntimeApi
+from chaoscheck.balancers.haproxy_api import RuntimeApi, await_version
 from chaoscheck.balancers.haproxy_config import Setup, read_log, render
 from chaoscheck.balancers.roll import Roll, require_mode
 from chaoscheck.engines.base import Fleet, Instance, RunsSidecars, Sidecar, SidecarSpec
@@ -73,6 +73,21 @@ class HAProxy:
         )
         self._sidecar = fleet.sidecar(sidecar_spec(plan.balancer.image, setup))
         self._await_answers(plan, {each.name for each in instances})
+
+    def needs(self, plan: Plan | None) -> SidecarSpec:
+        """HAProxy with nobody behind it."""
+        entry, admin = _free_ports()
+        setup = Setup(host="0.0.0.0", entry=entry, admin=admin, sticky=False, servers=())
+        return sidecar_spec(plan.balancer.image if plan else None, setup)
+
+    def try_out(self, fleet: Fleet, plan: Plan | None) -> str:
+        """Start it with nobody behind it, and dial its runtime API as a run would. Raises an EnvironmentTrouble."""
+        if not isinstance(fleet, RunsSidecars):
+            raise EnvironmentTrouble("this engine can't run HAProxy beside instances", hint="use balancer kind direct")
+        spec = self.needs(plan)
+        self._sidecar = fleet.sidecar(spec)
+        api = RuntimeApi(self._sidecar.address(spec.ports[1]))
+        return await_version(api, self._clock, self._living)
 
     def route(self) -> Route:
         sidecar = self._living()
@@ -140,6 +155,7 @@ class HAProxy:
                 raise NotReady(
                     f"HAProxy got no answer from {', '.join(sorted(missing))} within {_OPENS_WITHIN_S:g} s; "
                     f"last seen: {seen}",
+                    hint="does the service listen on 0.0.0.0 and answer target.ready whatever the Host?",
                     details=self._tail(),
                 )
             wait_s(self._clock, _POLL_S)
@@ -152,6 +168,7 @@ class HAProxy:
             if self._clock.now_ns() > deadline:
                 raise NotReady(
                     f"HAProxy did not see {name} up within {_JOINS_WITHIN_S:g} s; last seen: {status}",
+                    hint="does a fresh instance answer target.ready at once, or only after a while?",
                     details=self._tail(),
                 )
             wait_s(self._clock, _POLL_S)
@@ -198,7 +215,10 @@ def _listening() -> socket.socket:
     for port in random.SystemRandom().sample(_PORTS, k=100):
         with contextlib.suppress(OSError):
             return socket.create_server(("127.0.0.1", port))
-    raise PortTaken(f"100 ports between {_PORTS.start} and {_PORTS.stop} were tried, none is free on 127.0.0.1")
+    raise PortTaken(
+        f"100 ports between {_PORTS.start} and {_PORTS.stop} were tried, none is free on 127.0.0.1",
+        hint="end what holds them, or remove what dead runs left with chaoscheck clean",
+    )
 
 
 def _who_answers(entry: Address, path: str, host: str) -> tuple[str, str]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import socket
+from collections.abc import Callable
 
 from chaoscheck.balancers.haproxy_config import BACKEND, CHECK
-from chaoscheck.errors import EnvironmentTrouble
+from chaoscheck.errors import EnvironmentTrouble, NotReady
+from chaoscheck.model.clock import NS, Clock, wait_s
 from chaoscheck.model.places import Address
+
+_SPEAKS_WITHIN_S = 5.0
+_POLL_S = 0.02
 
 
 class RuntimeApi:
@@ -27,6 +32,15 @@ class RuntimeApi:
             while chunk := connection.recv(65536):
                 reply += chunk
         return reply.decode(errors="replace").strip()
+
+    def version(self) -> str:
+        """Which HAProxy it is; "" when the connection was closed without a word."""
+        told = dict(line.partition(": ")[::2] for line in self.ask("show info").splitlines())
+        return told.get("Version", "").partition("-")[0]
+
+    @property
+    def address(self) -> Address:
+        return self._address
 
     def retire(self, name: str) -> None:
         """Into maintenance: no request and no check goes there any more."""
@@ -58,3 +72,21 @@ class RuntimeApi:
         reply = self.ask(command)
         if reply != but:
             raise EnvironmentTrouble(f"HAProxy refused '{command}'", details=reply)
+
+
+def await_version(api: RuntimeApi, clock: Clock, living: Callable[[], object]) -> str:
+    """Which HAProxy answers where, once it does; `living` raises if it ended. Raises NotReady."""
+    began, last = clock.now_ns(), ""
+    while clock.now_ns() - began < _SPEAKS_WITHIN_S * NS:
+        living()
+        try:
+            if version := api.version():
+                return f"HAProxy {version} answers on {api.address}"
+            last = "the connection was closed without a word"
+        except OSError as trouble:
+            last = str(trouble) or type(trouble).__name__
+        wait_s(clock, _POLL_S)
+    raise NotReady(
+        f"HAProxy runs, but did not answer on {api.address} within {_SPEAKS_WITHIN_S:g} s; last seen: {last}",
+        hint="say where ports are bound and dialled: CHAOSCHECK_PUBLISH and CHAOSCHECK_HOST",
+    )

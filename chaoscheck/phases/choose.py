@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from chaoscheck import plugins
 from chaoscheck.balancers.base import BALANCERS, Balancer
-from chaoscheck.engines.base import ENGINES, Engine
+from chaoscheck.engines.base import ENGINES, Attaches, Engine
 from chaoscheck.errors import ChaosError, EngineUnavailable, PlanError
 from chaoscheck.plan.plan import LoadedPlan
 from chaoscheck.registry import ChecksPlans
@@ -24,6 +24,8 @@ def choose_engine(loaded: LoadedPlan, say: Callable[[str], None] = lambda line: 
     wanted = (
         [plan.engine]
         if plan.engine != "auto"
+        else ["attach"]
+        if plan.target.attach
         else (["docker"] if containers else []) + (["process"] if plan.target.command else [])
     )
     refusals: list[ChaosError] = []
@@ -46,11 +48,25 @@ def choose_engine(loaded: LoadedPlan, say: Callable[[str], None] = lambda line: 
     )
 
 
+def as_found(loaded: LoadedPlan, engine: Engine) -> LoadedPlan:
+    """The plan with as many instances as run already, where the engine starts none. PlanError where it says others."""
+    if not isinstance(engine, Attaches):
+        return loaded
+    plan, number = loaded.plan, len(engine.found(loaded))
+    if "instances" in plan.model_fields_set and plan.instances != number:
+        raise PlanError(
+            f"{number} containers run with the labels of target.attach, and instances says {plan.instances}",
+            place=loaded.place("instances"),
+            hint="scale the service, or leave instances out",
+        )
+    return loaded.model_copy(update={"plan": plan.model_copy(update={"instances": number})})
+
+
 def require(engine: Engine, loaded: LoadedPlan) -> None:
     """Raises EngineUnavailable where it can't be used on this machine, and PlanError where it can't run the plan."""
     refusal = engine.available()
     if refusal:
-        raise EngineUnavailable(refusal)
+        raise EngineUnavailable(refusal, hint="chaoscheck doctor says what can be used here")
     if isinstance(engine, ChecksPlans):
         engine.check(loaded)
 

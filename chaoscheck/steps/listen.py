@@ -140,9 +140,7 @@ class Hearing:
             return now_ns
         return published.acked_ns + self._within_ns
 
-    def _outcome(
-        self, heard: bool, again: bool, published: Published | None, now_ns: int
-    ) -> tuple[Outcome, str, bool]:
+    def _outcome(self, heard: bool, again: bool, published: Published | None, now_ns: int) -> tuple[Outcome, str, bool]:
         ear = self._ear
         if heard and (ear.stream.alive or not again):
             return Outcome.OK, "", True

@@ -7,18 +7,17 @@ from collections.abc import Callable
 from chaoscheck.errors import PlanError
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.ops import Op, Outcome
-from chaoscheck.model.wire import INSTANCE_HEADER
 from chaoscheck.steps.base import Answer, Stream, Streams, Transport, Wire
 from chaoscheck.steps.calls import Journal
 from chaoscheck.steps.client import Client
 from chaoscheck.steps.listen import Diary, Ear, Hearing
 from chaoscheck.steps.mask import Masker
+from chaoscheck.steps.naming import Naming
 from chaoscheck.steps.prepared import PreparedStep, Verdict
 from chaoscheck.steps.read import Page
 from chaoscheck.steps.walk import Walk, begun, compiled_for
 
 _OK, _DROPPED = Outcome.OK.value, Outcome.DROPPED.value
-_INSTANCE = INSTANCE_HEADER.lower()
 
 
 class Listening:
@@ -31,6 +30,7 @@ class Listening:
     _rids: Callable[[], str]
     _within_s: dict[str, float]
     _diary: Diary
+    _naming: Naming
 
     def _outcome(
         self, walk: Walk, step: PreparedStep, page: Page, verdict: Verdict, is_write: bool
@@ -89,7 +89,7 @@ class Listening:
     def _open(self, walk: Walk, step: PreparedStep) -> tuple[Op, Stream, Wire]:
         """Attempts until one was sent or nobody else can take it, as with any request."""
         if not isinstance(self._transport, Streams):
-            raise PlanError(f"this transport opens no {step.stream} streams")
+            raise PlanError(f"this transport opens no {step.stream} streams", hint="use another engine, docker say")
         router = walk.client.listens or walk.router
         compiled, attempt = compiled_for(step, walk.actor), 0
         while True:
@@ -112,7 +112,7 @@ class Listening:
     def _opened(self, walk: Walk, step: PreparedStep, page: Page, op: Op, stream: Stream) -> Op:
         """Granted, or what the answer says of a refusal."""
         answer = page.answer
-        incarnation = page.headers.get(_INSTANCE, "") if op.via == "lb" else op.via
+        incarnation = self._naming.of(page.headers, op.sent_ns) if op.via == "lb" else op.via
         if stream.alive:
             return op._replace(done_ns=answer.done_ns, outcome=_OK, status=answer.status, incarnation=incarnation)
         outcome, why = self._outcome(walk, step, page, Verdict(), False)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.ops import Lane, Op, Outcome
-from chaoscheck.model.wire import BALANCER_HEADER, INSTANCE_HEADER
+from chaoscheck.model.wire import BALANCER_HEADER
 from chaoscheck.plan.plan import Target
 from chaoscheck.plan.steps import Promise
 from chaoscheck.steps.base import Transport, Trouble, Wire
@@ -18,6 +18,7 @@ from chaoscheck.steps.forms import NoForm, encode, find_form
 from chaoscheck.steps.listen import WITHIN_S, Diary, Published
 from chaoscheck.steps.listening import Listening
 from chaoscheck.steps.mask import Masker, looks_secret, names_secret
+from chaoscheck.steps.naming import Naming
 from chaoscheck.steps.prepared import PreparedStep, Verdict, prepare
 from chaoscheck.steps.read import Page
 from chaoscheck.steps.render import CompiledStep, Origin, password_of
@@ -31,7 +32,7 @@ _OK, _FAIL, _UNKNOWN, _DROPPED = Outcome.OK.value, Outcome.FAIL.value, Outcome.U
 _LANES = {lane: lane.value for lane in Lane}
 _SHOWN = 100_000
 """Bytes of a body, or characters of an answer, that whoever watches is shown."""
-_INSTANCE, _BALANCER = INSTANCE_HEADER.lower(), BALANCER_HEADER.lower()
+_BALANCER = BALANCER_HEADER.lower()
 
 
 class Exchange(NamedTuple):
@@ -69,6 +70,7 @@ class Performer(Listening):
         gone_by_expect: Container[str] = frozenset(),
         other_user: Callable[[str], str | None] | None = None,
         watch: Callable[[Exchange], None] | None = None,
+        naming: Naming | None = None,
     ) -> None:
         origin = target.public_url or origin
         self.origin = Origin(
@@ -87,6 +89,7 @@ class Performer(Listening):
         self._gone_by_expect = gone_by_expect
         self._other_user = other_user
         self._watch = watch
+        self._naming = naming or Naming()
         self._within_s = {name: WITHIN_S if each.within is None else each.within for name, each in promises.items()}
         self._diary = Diary()
 
@@ -217,7 +220,7 @@ class Performer(Listening):
             if other is not None:
                 outcome, error, seen = Outcome.GONE, WRONG_USER, other
         excerpt = "" if outcome is Outcome.OK else self.masker.excerpt(answer, _text(page), self._secrets(walk))
-        incarnation = page.headers.get(_INSTANCE, "") if op.via == "lb" else op.via
+        incarnation = self._naming.of(page.headers, op.sent_ns) if op.via == "lb" else op.via
         return Op(*op[:13], answer.done_ns, outcome.value, answer.status, error, incarnation, seen, excerpt)
 
     def _outcome(

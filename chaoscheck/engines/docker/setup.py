@@ -8,6 +8,7 @@ import requests
 
 from chaoscheck.engines.docker.api import talking
 from chaoscheck.engines.docker.containers import Containers, Wanted
+from chaoscheck.engines.docker.dress import Dress
 from chaoscheck.errors import SetupFailed
 
 LIMIT_S = 300
@@ -21,6 +22,7 @@ def run_setup(
     image: str,
     env: Mapping[str, str],
     mounts: Mapping[str, str],
+    dress: Dress,
     say: Callable[[str], None],
 ) -> None:
     """Each by `sh -c`, one after the other, with the instances' env, network and shared volumes. Raises SetupFailed."""
@@ -35,6 +37,7 @@ def run_setup(
                 mounts=mounts,
                 entrypoint=("sh", "-c"),
                 command=(command,),
+                dress=dress,
             )
         )
         code = _wait(containers, box.id)

@@ -227,4 +227,3 @@ def _unconnected(error: OSError | UnicodeError) -> Trouble:
     if isinstance(error, TimeoutError) or code == errno.ETIMEDOUT:
         return Trouble.CONNECT_TIMEOUT
     return Trouble.REFUSED if code == errno.ECONNREFUSED else Trouble.UNREACHABLE
-

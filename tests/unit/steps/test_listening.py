@@ -163,7 +163,12 @@ def test_subscribing_is_a_request_that_prepares_and_is_on_disk_first() -> None:
     assert desk.wires.log == ["invoke", "open"]
     assert [op.judged for _, op in desk.rows] == [False, False]
     kind, wire = desk.wires.asked[0]
-    assert (kind, wire.method, wire.path, dict(wire.headers)["Origin"]) == ("websocket", "GET", "/ws", "http://shop.test")
+    assert (kind, wire.method, wire.path, dict(wire.headers)["Origin"]) == (
+        "websocket",
+        "GET",
+        "/ws",
+        "http://shop.test",
+    )
     assert desk.client.jar.value("seen") == "chocolate"
 
 

@@ -1,0 +1,25 @@
+"""What other engines that talk to the same container engine share with this one."""
+
+from __future__ import annotations
+
+from chaoscheck.engines.docker.api import connect, talking
+from chaoscheck.engines.docker.checkup import examined
+from chaoscheck.engines.docker.containers import execute_in
+from chaoscheck.engines.docker.kill import Signalled, receipt, state_of
+from chaoscheck.engines.docker.listening import listens
+from chaoscheck.engines.docker.reach import Reach, find
+from chaoscheck.engines.docker.times import EngineClock
+
+__all__ = [
+    "EngineClock",
+    "Reach",
+    "Signalled",
+    "connect",
+    "examined",
+    "execute_in",
+    "find",
+    "listens",
+    "receipt",
+    "state_of",
+    "talking",
+]
