@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv docker images demo test unit lint check bench calibrate clean
+.PHONY: help venv docker images demo test unit lint check bench calibrate example clean
 
 help: ## Print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,12 @@ SEEDS ?= 1
 WRITE ?=
 calibrate: $(STAMP) ## Catch every defect of the catalogue, accuse nothing else ([SEEDS=n] [WRITE=1]: table into README.md)
 	@$(BIN)/python -m scripts.calibrate --seeds $(SEEDS) $(if $(WRITE),--write)
+
+example: $(STAMP) ## Make the committed example anew: reports/example, a small real run
+	@$(BIN)/python -m scripts.example
+
+repeat: $(STAMP) ## Same image, same plan, ten runs: the same verdict
+	@$(BIN)/python -m scripts.repeat targets/shop/plans/redis.yaml targets/shop/plans/memory-round-robin.yaml
 
 clean: ## Remove the virtual environment and caches (runs in reports/ stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

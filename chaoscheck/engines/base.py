@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
+from chaoscheck.model.checkup import Check
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.places import Address, Incarnation
@@ -92,7 +93,7 @@ class Sidecar(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """What an engine needs to know of a run."""
+    """What an engine needs to know of a run. `allow_kill` is the user's word that what he started may be killed."""
 
     run: str
     plan: LoadedPlan
@@ -100,6 +101,7 @@ class Site:
     folder: Path
     say: Callable[[str], None]
     labels: dict[str, str] = field(default_factory=dict)
+    allow_kill: bool = False
 
 
 class Fleet(Protocol):
@@ -156,6 +158,24 @@ class RunsSidecars(Protocol):
 
 
 @runtime_checkable
+class KnowsImages(Protocol):
+    """A fleet that can tell whether a sidecar could start at once."""
+
+    def has_image(self, spec: SidecarSpec) -> bool:
+        """Whether its image is there: nothing would have to be pulled, or built from nothing."""
+        ...
+
+
+@runtime_checkable
+class Examines(Protocol):
+    """An engine that can say how it stands before a run."""
+
+    def examine(self, plan: LoadedPlan | None) -> Iterator[Check]:
+        """What was looked at, with the plan's share in it where there is a plan. Leaves nothing behind."""
+        ...
+
+
+@runtime_checkable
 class RoutesItself(Protocol):
     """A fleet with a network, and so a balancer, of its own making: the simulator."""
 
@@ -179,6 +199,33 @@ class SimulatedTime(Clock, Protocol):
     """A clock that also runs coroutines."""
 
     def spawn(self, work: Callable[[], object]) -> None: ...
+
+
+@runtime_checkable
+class KnownByName(Protocol):
+    """A fleet whose instances answer under names that are not of chaoscheck's making, and may outlive one life."""
+
+    def names(self, instance: Instance) -> tuple[str, ...]:
+        """All texts under which a balancer may know it."""
+        ...
+
+
+@runtime_checkable
+class MayBeOutOfReach(Protocol):
+    """A fleet whose instances can't always be asked alone."""
+
+    def asks_each(self) -> bool:
+        """Whether they can, once it is prepared; where not, the address of each is the balancer's."""
+        ...
+
+
+@runtime_checkable
+class Attaches(Protocol):
+    """An engine whose instances are somebody else's: they ran before the run, and run after it."""
+
+    def found(self, plan: LoadedPlan) -> tuple[str, ...]:
+        """The instances, a line each, as the user knows them. Raises EngineUnavailable, and PlanError for none."""
+        ...
 
 
 @runtime_checkable
@@ -215,4 +262,4 @@ class Engine(Protocol):
         ...
 
 
-ENGINES: Registry[Callable[[], Engine]] = Registry("engine")
+ENGINES: Registry[Callable[[], Engine]] = Registry("engine", Engine)

@@ -1,7 +1,8 @@
-"""Host ports: free ones on 127.0.0.1, none used twice in a run, none shared by runs that go on at the same time."""
+"""Host ports: free ones, none used twice in a run, none shared by runs that go on at the same time on one machine."""
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import random
 import socket
@@ -18,23 +19,34 @@ _FIRST, _BLOCK, _BLOCKS = 20_000, 100, 120
 
 
 class Ports:
-    """The ports of one run. It owns whole blocks by file locks, which the kernel releases when the run dies."""
+    """The ports of one run. It owns whole blocks by file locks, which the kernel releases when the run dies.
 
-    def __init__(self) -> None:
+    `host` is the address that they are to be bound on. Where that is another machine's, or that of this container's
+    host, neither the locks nor a look tells who has a port: whoever binds it finds out, and says so by `avoid`.
+    """
+
+    def __init__(self, host: str = HOST) -> None:
+        self._host = host
         self._lock = threading.Lock()
         self._held: list[IO[bytes]] = []
+        self._avoided = -1
         self._source = self._walk()
 
     def take(self) -> int:
         """A port that is free now and that this run never had before. PortTaken when there are no more."""
         with self._lock:
             for port in self._source:
-                if is_free(port):
+                if port // _BLOCK != self._avoided and is_free(port, self._host):
                     return port
         raise PortTaken(
-            f"no port from {_FIRST} to {_FIRST + _BLOCK * _BLOCKS - 1} is free on {HOST}",
+            f"no port from {_FIRST} to {_FIRST + _BLOCK * _BLOCKS - 1} is free on {self._host}",
             hint="end what holds them, or run fewer instances or rounds",
         )
+
+    def avoid(self, port: int) -> None:
+        """It was taken after all, and its neighbours probably are, too: go on in another block."""
+        with self._lock:
+            self._avoided = port // _BLOCK
 
     def close(self) -> None:
         """Let other runs have the blocks."""
@@ -63,12 +75,12 @@ class Ports:
         return True
 
 
-def is_free(port: int) -> bool:
-    """Whether that port of 127.0.0.1 can be listened on now."""
+def is_free(port: int, host: str = HOST) -> bool:
+    """Whether that port can be listened on now; of an address that isn't this machine's nothing is known against it."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
+            probe.bind((host, port))
+        except OSError as error:
+            return error.errno == errno.EADDRNOTAVAIL
     return True

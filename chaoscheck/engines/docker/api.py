@@ -16,30 +16,36 @@ from docker.errors import APIError, DockerException, NotFound
 from chaoscheck.errors import EngineLost, EngineUnavailable, EnvironmentTrouble, PortTaken
 
 CALL_S = 20
+_FOREIGN_HINT = "CHAOSCHECK_PUBLISH must be an address of the engine's host; 0.0.0.0 is all of them"
 _PORT = re.compile(r"port is already allocated|address already in use|bind for \S+ failed", re.IGNORECASE)
 
 
 def connect(*, timeout_s: float = CALL_S) -> Any:
     """A client of the engine that DOCKER_HOST, or else docker's current context, names. Raises EngineUnavailable."""
     settings = docker.utils.kwargs_from_env()
-    where = settings.get("base_url") or _context_host()
+    base_url = where()
     try:
-        client = docker.APIClient(**{**settings, "base_url": where, "version": "auto", "timeout": timeout_s})
+        client = docker.APIClient(**{**settings, "base_url": base_url or None, "version": "auto", "timeout": timeout_s})
         client.ping()
     except (DockerException, requests.RequestException, OSError) as error:
         raise EngineUnavailable(
-            f"no container engine answers at {where or 'the default socket'} ({_short(error)})",
+            f"no container engine answers at {base_url or 'the default socket'} ({_short(error)})",
             hint="start it, or use the process engine with a target.command",
         ) from None
     return client
 
 
-def _context_host() -> str | None:
+def where() -> str:
+    """The URL of that engine; "" for the default socket."""
+    return str(docker.utils.kwargs_from_env().get("base_url") or _context_host())
+
+
+def _context_host() -> str:
     try:
         context = ContextAPI.get_current_context()
-        return str(context.Host) if context and context.Host else None
+        return str(context.Host) if context and context.Host else ""
     except (DockerException, OSError, ValueError, KeyError):
-        return None
+        return ""
 
 
 @contextmanager
@@ -72,7 +78,8 @@ def _refused(doing: str, error: APIError) -> EnvironmentTrouble:
     said = " ".join(str(error.explanation or error).split())
     if _PORT.search(said):
         return PortTaken(f"the engine could not {doing}: {said}", hint="end what holds the port")
-    return EnvironmentTrouble(f"the container engine could not {doing}: {said}")
+    hint = _FOREIGN_HINT if "cannot assign requested address" in said else ""
+    return EnvironmentTrouble(f"the container engine could not {doing}: {said}", hint=hint)
 
 
 def _short(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,16 @@ from typing import Any
 from docker.errors import APIError, NotFound
 
 from chaoscheck.engines.docker.api import gone_is_fine, talking
+from chaoscheck.engines.docker.dress import Dress
 from chaoscheck.engines.docker.labels import labels_of, only
 from chaoscheck.engines.docker.network import Network
+from chaoscheck.engines.docker.reach import Reach
 from chaoscheck.engines.docker.together import begin
 from chaoscheck.engines.owner import Owner
-from chaoscheck.engines.ports import HOST, Ports
+from chaoscheck.engines.ports import Ports
 from chaoscheck.errors import EnvironmentTrouble, PortTaken
 from chaoscheck.model.places import Address
+from chaoscheck.plan.plan import Container
 
 EXEC_S = 10.0
 _PORT_TRIES = 5
@@ -43,27 +47,33 @@ class Wanted:
     entrypoint: tuple[str, ...] | None = None
     command: tuple[str, ...] | None = None
     files: Mapping[str, str] = field(default_factory=dict)
+    dress: Dress = field(default_factory=Dress)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A container that was started: where its ports are published on this host, and its own address."""
+    """A container that was started: where its published ports are dialled, and its own address; `near`: that can be
+    dialled from here, too."""
 
     id: str
     inner: str
     published: Mapping[int, Address]
+    near: bool = True
 
 
 class Containers:
     """Makes containers for one run. Calls may come from several threads."""
 
-    def __init__(self, client: Any, run: str, owner: Owner, labels: Mapping[str, str]) -> None:
+    def __init__(self, client: Any, run: str, reach: Reach, labels: Mapping[str, str]) -> None:
         self.client = client
         self.run = run
-        self._owner = owner
+        self.reach = reach
+        self._owner = Owner.me(reach.container)
         self._extra = labels
-        self._ports = Ports()
+        self._ports = Ports(reach.publish)
         self._closed = False
+        self._seeded: set[str] = set()
+        self._seeding = threading.Lock()
         self.network = Network(client, self.named("net"), self.labels("network", "net"))
 
     def named(self, *parts: str) -> str:
@@ -80,6 +90,10 @@ class Containers:
             self.client.create_volume(name, labels=self.labels("volume", "-".join(parts)))
         return name
 
+    def volumes(self, container: Container) -> dict[str, str]:
+        """Those that it names, which are the run's own -> where it has them."""
+        return {self.volume(name): path for name, path in container.volumes.items()}
+
     def start(self, wanted: Wanted) -> Box:
         """Start it, on other host ports if someone took the first. Raises an EnvironmentTrouble."""
         for attempt in range(_PORT_TRIES):
@@ -90,14 +104,18 @@ class Containers:
             try:
                 self._refuse_if_closed(wanted.name, made)
                 with talking(f"start {wanted.name}"):
-                    self._put(made, wanted.files)
+                    self._put(made, {**wanted.dress.container.texts, **wanted.files})
+                    wanted.dress.put(self.client, made, self._unseeded(wanted.dress))
                     self.client.start(made)
             except PortTaken:
                 self.remove(made)
                 if attempt == _PORT_TRIES - 1:
                     raise
+                for port in ports.values():
+                    self._ports.avoid(port)
                 continue
-            return Box(id=made, inner=inner, published={port: Address(HOST, ports[port]) for port in ports})
+            published = {port: Address(self.reach.host, outside) for port, outside in ports.items()}
+            return Box(id=made, inner=inner, published=published, near=self.reach.inner)
         raise AssertionError("unreachable")
 
     def inspect(self, id_: str) -> dict[str, Any] | None:
@@ -119,20 +137,7 @@ class Containers:
 
     def execute(self, id_: str, words: Sequence[str]) -> tuple[int, str]:
         """Run a command in it: exit code and output; 128 where it doesn't run any more, 124 at the limit."""
-        with talking(f"run {words[0]} in {id_[:12]}"):
-            try:
-                made = self.client.exec_create(id_, list(words))
-            except APIError as error:
-                if error.status_code not in (404, 409):
-                    raise
-                return 128, "the container is not running"
-            # The SDK reads a command's output without any limit, so a thread does, and may be left behind.
-            reading = begin(lambda: bytes(self.client.exec_start(made)), f"exec {words[0]}")
-            try:
-                printed = reading.result(EXEC_S).decode("utf-8", "replace")
-            except FutureTimeout:
-                return 124, f"did not end within {EXEC_S:g} s"
-            return int(self.client.exec_inspect(made)["ExitCode"] or 0), printed
+        return execute_in(self.client, id_, words)
 
     def remove(self, id_: str) -> None:
         """Remove it with its anonymous volumes, running or not."""
@@ -158,11 +163,12 @@ class Containers:
     def _create(self, wanted: Wanted, ports: Mapping[int, int], networking: Any) -> str:
         with talking(f"make {wanted.name}"):
             host = self.client.create_host_config(
-                port_bindings={port: (HOST, outside) for port, outside in ports.items()},
-                binds={volume: {"bind": path, "mode": "rw"} for volume, path in wanted.mounts.items()},
+                port_bindings={port: (self.reach.publish, outside) for port, outside in ports.items()},
+                binds={volume: {"bind": path, "mode": _mode(wanted, path)} for volume, path in wanted.mounts.items()},
                 log_config=_LOG,
                 network_mode=self.network.id,
-                init=False,
+                init=wanted.dress.container.init,
+                **wanted.dress.host(),
             )
             made = self.client.create_container(
                 wanted.image,
@@ -175,12 +181,38 @@ class Containers:
                 host_config=host,
                 labels=self.labels(wanted.role, wanted.name),
                 use_config_proxy=False,
+                **wanted.dress.create(),
             )
             return str(made["Id"])
+
+    def _unseeded(self, dress: Dress) -> set[str]:
+        """Of its volumes those that nobody filled yet; the caller is the one who does."""
+        with self._seeding:
+            fresh = set(dress.container.seeds) - self._seeded
+            self._seeded |= fresh
+            return fresh
 
     def _put(self, id_: str, files: Mapping[str, str]) -> None:
         if files:
             self.client.put_archive(id_, "/", _archive(files))
+
+
+def execute_in(client: Any, id_: str, words: Sequence[str]) -> tuple[int, str]:
+    """Run a command in a container: exit code and output; 128 where it doesn't run any more, 124 at the limit."""
+    with talking(f"run {words[0]} in {id_[:12]}"):
+        try:
+            made = client.exec_create(id_, list(words))
+        except APIError as error:
+            if error.status_code not in (404, 409):
+                raise
+            return 128, "the container is not running"
+        # The SDK reads a command's output without any limit, so a thread does, and may be left behind.
+        reading = begin(lambda: bytes(client.exec_start(made)), f"exec {words[0]}")
+        try:
+            printed = reading.result(EXEC_S).decode("utf-8", "replace")
+        except FutureTimeout:
+            return 124, f"did not end within {EXEC_S:g} s"
+        return int(client.exec_inspect(made)["ExitCode"] or 0), printed
 
 
 def remove_all(client: Any, run: str | None) -> list[str]:
@@ -234,6 +266,10 @@ def _remove(client: Any, kind: str, id_: str, name: str) -> tuple[str, str]:
     except EnvironmentTrouble as trouble:
         return "", trouble.message
     return f"{kind} {name}", ""
+
+
+def _mode(wanted: Wanted, path: str) -> str:
+    return "ro" if path in wanted.dress.container.read_only else "rw"
 
 
 def _list(words: Iterable[str] | None) -> list[str] | None:

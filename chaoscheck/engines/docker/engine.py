@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache, partial
 from typing import Any, ClassVar
 
 from chaoscheck.engines.base import ENGINES, Fleet, Site
-from chaoscheck.engines.docker.api import connect, talking
+from chaoscheck.engines.docker.api import connect
+from chaoscheck.engines.docker.checkup import examined
 from chaoscheck.engines.docker.containers import remove_all
 from chaoscheck.engines.docker.fleet import DockerFleet, check
-from chaoscheck.engines.docker.labels import RUN, only
-from chaoscheck.engines.owner import Owner
+from chaoscheck.engines.docker.labels import runs
+from chaoscheck.engines.docker.reach import ended, find
 from chaoscheck.errors import EngineUnavailable
-from chaoscheck.plan.plan import LoadedPlan
+from chaoscheck.model.checkup import Check
+from chaoscheck.plan.plan import Addresses, LoadedPlan
 
 
 @ENGINES.add("docker")
 class DockerEngine:
-    """Instances are containers of one local engine."""
+    """Instances are containers of one engine."""
 
     name: ClassVar[str] = "docker"
     default_balancer: ClassVar[str] = "haproxy"
@@ -35,33 +39,27 @@ class DockerEngine:
 
     def open(self, site: Site) -> Fleet:
         """A fleet for one run; makes nothing yet. Raises EngineUnavailable."""
-        return DockerFleet(connect(), site)
+        client = connect()
+        reach = find(client, site.plan.plan.addresses)
+        if reach.doubt:
+            site.say(f"warning: ports are dialled on {reach.host}, but {reach.doubt}: see `chaoscheck doctor`")
+        return DockerFleet(client, site, reach)
+
+    def examine(self, plan: LoadedPlan | None) -> Iterator[Check]:
+        """How the engine stands, and the plan's images on it."""
+        yield from examined(plan.plan.addresses if plan else Addresses(), plan)
 
     def sweep(self, *, run: str | None = None) -> list[str]:
         """Remove what runs left whose owner is provably gone, or all of `run`; a line for each thing."""
         client = connect()
         try:
-            runs = [run] if run is not None else _abandoned(client)
-            return [f"{line} (run {name})" for name in runs for line in remove_all(client, name)]
+            wanted = [run] if run is not None else _abandoned(client)
+            return [f"{line} (run {name})" for name in wanted for line in remove_all(client, name)]
         finally:
             client.close()
 
 
 def _abandoned(client: Any) -> list[str]:
     """Runs of which every thing names an owner that is provably gone."""
-    gone: dict[str, bool] = {}
-    for labels in _all_labels(client):
-        owner = Owner.from_labels(labels)
-        run = labels[RUN]
-        gone[run] = gone.get(run, True) and owner is not None and owner.provably_gone()
+    gone = runs(client, cache(partial(ended, client)))
     return sorted(run for run, is_gone in gone.items() if is_gone)
-
-
-def _all_labels(client: Any) -> list[dict[str, str]]:
-    with talking("list what runs made"):
-        found = [
-            *client.containers(all=True, filters=only(None)),
-            *client.networks(filters=only(None)),
-            *(client.volumes(filters=only(None))["Volumes"] or []),
-        ]
-    return [item["Labels"] for item in found]

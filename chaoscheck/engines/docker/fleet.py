@@ -13,34 +13,37 @@ from docker.errors import APIError, NotFound
 from chaoscheck.engines.base import Instance, KillReceipt, Sidecar, SidecarSpec, Site, State
 from chaoscheck.engines.docker.api import talking
 from chaoscheck.engines.docker.containers import Box, Containers, Wanted
-from chaoscheck.engines.docker.images import Images
+from chaoscheck.engines.docker.dress import Dress
+from chaoscheck.engines.docker.images import Images, Recipe
 from chaoscheck.engines.docker.kill import Signalled, receipt, state_of, wait_until_ended
 from chaoscheck.engines.docker.listening import listens
+from chaoscheck.engines.docker.reach import Reach
 from chaoscheck.engines.docker.setup import run_setup
 from chaoscheck.engines.docker.stores import Stores
-from chaoscheck.engines.docker.times import measure
+from chaoscheck.engines.docker.times import EngineClock
 from chaoscheck.engines.docker.together import together
-from chaoscheck.engines.owner import Owner
 from chaoscheck.engines.refusal import RefusalWatch
 from chaoscheck.errors import PlanError
 from chaoscheck.model.places import Address, Incarnation
-from chaoscheck.plan.plan import LoadedPlan
+from chaoscheck.plan.plan import LoadedPlan, Store, Target
 
 KILL_LIMIT_S = 10.0
 
 
 class DockerFleet:
-    """Containers of one run, on a network of their own, their ports pinned on 127.0.0.1."""
+    """Containers of one run, on a network of their own, their ports pinned and published where they can be dialled."""
 
-    def __init__(self, client: Any, site: Site) -> None:
+    def __init__(self, client: Any, site: Site, reach: Reach) -> None:
         self.kill_limit_s = KILL_LIMIT_S
         self._site = site
         self._plan = site.plan.plan
         self._images = Images(client, site.say)
-        self._containers = Containers(client, site.run, Owner.me(), site.labels)
+        self._containers = Containers(client, site.run, reach, site.labels)
+        self._offset = EngineClock(client, site.clock, far=reach.remote)
         self._stores = Stores(self._containers, site.plan, site.say)
         self._image = ""
         self._shared: dict[str, str] = {}
+        self._dress = Dress(container=self._plan.target.container, folder=site.plan.folder)
         self._boxes: dict[str, Box] = {}
         self._lock = threading.Lock()
 
@@ -56,9 +59,16 @@ class DockerFleet:
             for name, volume in target.volumes.items()
             if volume.scope == "shared"
         }
+        self._shared |= self._containers.volumes(target.container)
         self._stores.start(self._images, {name.removeprefix("store "): image for name, image in ids.items()})
         run_setup(
-            self._containers, target.setup, image=self._image, env=target.env, mounts=self._shared, say=self._site.say
+            self._containers,
+            target.setup,
+            image=self._image,
+            env=target.env,
+            mounts=self._shared,
+            dress=self._dress,
+            say=self._site.say,
         )
 
     def start(self, incarnation: Incarnation) -> Instance:
@@ -77,7 +87,10 @@ class DockerFleet:
                 ports=self._published(),
                 env={**target.env, "CHAOSCHECK_INSTANCE": incarnation.name},
                 mounts={**self._shared, **own},
-                aliases=(incarnation.name,),
+                aliases=(incarnation.name, *target.container.aliases),
+                entrypoint=target.container.entrypoint,
+                command=target.container.command,
+                dress=self._dress,
             )
         )
         with self._lock:
@@ -91,7 +104,7 @@ class DockerFleet:
 
     def state(self, instance: Instance) -> State:
         """How it is now; a container that someone removed isn't running. Raises EngineLost."""
-        return state_of(self._containers.inspect(instance.handle), measure(self._site.clock))
+        return state_of(self._containers.inspect(instance.handle), self._offset.now())
 
     def kill(self, instance: Instance) -> KillReceipt:
         """SIGKILL through the engine, and wait (at most `kill_limit_s`) for the confirmed death."""
@@ -131,7 +144,8 @@ class DockerFleet:
     def listens(self, instance: Instance, port: int) -> bool:
         """Whether something in the container accepts connections on that port of its own."""
         box = self._boxes.get(instance.handle)
-        return listens(Address(instance.inner.host, port), box.published.get(port) if box else None)
+        inner = Address(instance.inner.host, port) if self._containers.reach.inner else None
+        return listens(inner, box.published.get(port) if box else None)
 
     def execute(self, instance: Instance, words: Sequence[str]) -> tuple[int, str]:
         """Run a command in the container: exit code and output."""
@@ -146,6 +160,10 @@ class DockerFleet:
             )
         )
         return DockerSidecar(self._containers, box)
+
+    def has_image(self, spec: SidecarSpec) -> bool:
+        """Whether that sidecar would start without pulling, or building from nothing."""
+        return self._images.here(image=spec.image, build=spec.build)
 
     def dead_stores(self) -> Mapping[str, str]:
         """Stores that ended or restarted unasked -> what is known of it."""
@@ -163,16 +181,19 @@ class DockerFleet:
     def _get_images(self) -> dict[str, str]:
         """The images' ids: of "target" and of each "store NAME", made at the same time."""
         target = self._plan.target
-        sources = {"target": (target.image, target.build, target.dockerfile)}
-        sources |= {
-            f"store {name}": (store.image, store.build, store.dockerfile) for name, store in self._plan.stores.items()
-        }
+        sources: dict[str, Target | Store] = {"target": target}
+        sources |= {f"store {name}": store for name, store in self._plan.stores.items()}
         return together(
             {
                 what: partial(
-                    self._images.get, what, image=image or "", build=self._folder(build), dockerfile=dockerfile
+                    self._images.get,
+                    what,
+                    image=source.image or "",
+                    build=self._folder(source.build),
+                    dockerfile=source.dockerfile,
+                    how=Recipe(args=source.build_args, target=source.build_target or ""),
                 )
-                for what, (image, build, dockerfile) in sources.items()
+                for what, source in sources.items()
             }
         )
 

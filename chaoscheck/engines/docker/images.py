@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,20 @@ from docker.errors import APIError, ImageNotFound
 
 from chaoscheck.engines.docker.api import talking
 from chaoscheck.engines.docker.labels import ROLE
-from chaoscheck.errors import BuildFailed, ImageMissing, PlanError
+from chaoscheck.errors import BuildFailed, EnvironmentTrouble, ImageMissing, PlanError
 
 # A registry that says nothing for that long is no registry; a pull that goes on may take what it needs.
 PULL_SILENCE_S = 20.0
 BUILD_SILENCE_S = 900
 LAST_LINES = 25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a build is told besides its folder."""
+
+    args: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
 
 
 class Images:
@@ -28,29 +37,45 @@ class Images:
         self._client = client
         self._say = say
 
-    def get(self, what: str, *, image: str, build: Path | None, dockerfile: str = "Dockerfile") -> str:
+    def get(
+        self, what: str, *, image: str, build: Path | None, dockerfile: str = "Dockerfile", how: Recipe | None = None
+    ) -> str:
         """The image's id: `image` if it is here or can be pulled, else built from `build`.
 
         `what` names it to the user. Raises ImageMissing, BuildFailed, or PlanError for a folder that isn't there.
         """
         if not image and build is not None:
-            return self._build(what, build, dockerfile)
+            return self._build(what, build, dockerfile, how or Recipe())
         found = self._local(image)
         if found:
             return found
         if build is not None and self._local(_tag(build, dockerfile)):
-            return self._build(what, build, dockerfile)  # as an earlier run had to: no need to ask the registry again
+            # As an earlier run had to: no need to ask the registry again.
+            return self._build(what, build, dockerfile, Recipe())
         refusal = self._pull(image)
         found = self._local(image)
         if found:
             return found
         if build is not None:
             self._say(f"{what}: {image} can't be pulled here, so it is built from {build.name}")
-            return self._build(what, build, dockerfile)
+            return self._build(what, build, dockerfile, Recipe())
         raise ImageMissing(
             f"{what}: there is no image {image} here, and it can't be pulled ({refusal})",
             hint="build or load it first, or correct its name",
         )
+
+    def here(self, *, image: str = "", build: Path | None = None, dockerfile: str = "Dockerfile") -> bool:
+        """Whether the engine has that image, or one that was built from that folder before."""
+        return bool((image and self._local(image)) or (build is not None and self._local(_tag(build, dockerfile))))
+
+    def refusal(self, image: str) -> str:
+        """What stands in the way of pulling it, as its registry says; "" when nothing does. Nothing is pulled."""
+        try:
+            with talking(f"ask for {image}"):
+                self._client.inspect_distribution(image)
+        except EnvironmentTrouble as trouble:
+            return trouble.message
+        return ""
 
     def exposed(self, image: str) -> tuple[int, ...]:
         """The TCP ports that the image says it serves, ascending."""
@@ -73,7 +98,7 @@ class Images:
         pull.start()
         return pull.outcome()
 
-    def _build(self, what: str, folder: Path, dockerfile: str) -> str:
+    def _build(self, what: str, folder: Path, dockerfile: str, how: Recipe) -> str:
         if not (folder / dockerfile).is_file():
             raise PlanError(f"{what}: there is no {dockerfile} in {folder}", hint="build is a folder beside the plan")
         self._say(f"building {what} from {folder}")
@@ -83,7 +108,9 @@ class Images:
                 stream = self._client.build(
                     path=str(folder),
                     dockerfile=dockerfile,
-                    tag=_tag(folder, dockerfile),
+                    tag=_tag(folder, dockerfile, how),
+                    buildargs=dict(how.args),
+                    target=how.target or None,
                     labels={ROLE: "image"},
                     rm=True,
                     forcerm=True,
@@ -145,7 +172,11 @@ def _follow(what: str, stream: Iterator[dict[str, Any]], last: deque[str]) -> st
             said = str(line["error"]).strip()
             raise BuildFailed(f"{what}: the image didn't build: {said}", hint=_hint(said), details="\n".join(last))
     if not image:
-        raise BuildFailed(f"{what}: the build ended without an image", details="\n".join(last))
+        raise BuildFailed(
+            f"{what}: the build ended without an image",
+            hint="build it by hand with the engine's own command",
+            details="\n".join(last),
+        )
     return image
 
 
@@ -155,9 +186,11 @@ def _hint(said: str) -> str:
     return "its last lines say why; `docker build` of that folder shows all of them"
 
 
-def _tag(folder: Path, dockerfile: str) -> str:
+def _tag(folder: Path, dockerfile: str, how: Recipe | None = None) -> str:
     """One tag a folder, so that a rebuild replaces it instead of piling up."""
     where = folder.resolve()
     name = "".join(char if char.isalnum() else "-" for char in where.name.lower()).strip("-") or "image"
-    key = hashlib.sha256(f"{where}\0{dockerfile}".encode()).hexdigest()[:10]
+    told = [how.target, *sorted(f"{key}={value}" for key, value in how.args.items())] if how else []
+    parts = [str(where), dockerfile, *(told if any(told) else [])]
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:10]
     return f"chaoscheck/{name}:{key}"

@@ -13,9 +13,12 @@ _DIAL_S = 0.5
 _LINGER_S = 0.15
 
 
-def listens(inner: Address, published: Address | None) -> bool:
-    """Dial the container's own address; where this host has no way there, the published one, if it stays open."""
+def listens(inner: Address | None, published: Address | None) -> bool:
+    """Dial the container's own address; where there is no way there (None: as is known), the published one, if it
+    stays open."""
     try:
+        if inner is None:
+            return published is not None and _stays_open(published)
         socket.create_connection(inner, timeout=_DIAL_S).close()
         return True
     except ConnectionRefusedError:

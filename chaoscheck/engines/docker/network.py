@@ -49,6 +49,8 @@ class Network:
     def endpoint(self, *aliases: str) -> tuple[str, dict[str, Any]]:
         """An address that was never given out, and the settings that give it to a new container."""
         with self._lock:
+            if not self.id:
+                self.make()
             address = next(self._free, "")
         if not address:
             raise EnvironmentTrouble(

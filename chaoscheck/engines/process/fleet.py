@@ -248,7 +248,11 @@ def check(plan: LoadedPlan, cwd: Path) -> None:
             hint="use the docker engine, or an embedded store on a volume",
         )
     if not cwd.is_dir():
-        raise PlanError(f"there is no folder {cwd} to run the command in", place=plan.place("target", "build"))
+        raise PlanError(
+            f"there is no folder {cwd} to run the command in",
+            place=plan.place("target", "build"),
+            hint="build is seen from the plan's own folder",
+        )
     first = target.command[0]
     beside = Path(sys.executable).parent / first
     if not ((cwd / first).exists() if "/" in first else shutil.which(first) or beside.exists()):

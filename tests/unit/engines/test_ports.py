@@ -54,7 +54,7 @@ def test_port_that_someone_listens_on_is_passed_over(ports: Ports) -> None:
 
 def test_no_port_left_is_said_with_a_hint(ports: Ports, monkeypatch: pytest.MonkeyPatch) -> None:
     """A full machine ends in a sentence."""
-    monkeypatch.setattr(module, "is_free", lambda port: False)
+    monkeypatch.setattr(module, "is_free", lambda port, host: False)
     with pytest.raises(PortTaken) as raised:
         ports.take()
     assert raised.value.hint
@@ -71,6 +71,20 @@ def test_closed_blocks_are_there_for_the_next_run(ports: Ports, monkeypatch: pyt
     third = Ports()
     assert third.take()
     third.close()
+
+
+def test_port_that_turned_out_to_be_taken_is_left_with_its_whole_block(ports: Ports) -> None:
+    """Another container's run on the same host holds neighbours of it, and can't be seen from here."""
+    taken = ports.take()
+    ports.avoid(taken)
+    assert ports.take() // 100 != taken // 100
+
+
+def test_port_of_another_machine_s_address_is_not_called_taken() -> None:
+    """Whether it is free there can't be seen from here; 203.0.113.0/24 is nobody's."""
+    with socket.create_server((HOST, 0)) as busy:
+        assert not is_free(busy.getsockname()[1])
+        assert is_free(busy.getsockname()[1], "203.0.113.7")
 
 
 def test_runtime_folder_open_to_others_is_refused(tmp_path: Path) -> None:
