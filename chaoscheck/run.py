@@ -23,20 +23,22 @@ from chaoscheck.faults.base import FAULTS
 from chaoscheck.model import events
 from chaoscheck.model.clock import Clock, MonotonicClock
 from chaoscheck.model.ops import Phase
-from chaoscheck.model.verdict import Result
+from chaoscheck.model.verdict import Result, Verdict
 from chaoscheck.phases.chaos import chaos
-from chaoscheck.phases.choose import choose_balancer, choose_engine
+from chaoscheck.phases.choose import as_found, choose_balancer, choose_engine
 from chaoscheck.phases.controls import controls
 from chaoscheck.phases.ending import Interrupts, ending, writing
 from chaoscheck.phases.load import baseline, final_reads, settle, start_traffic, warm_traffic
 from chaoscheck.phases.matrix import matrix
+from chaoscheck.phases.permission import Allowed, permitted
 from chaoscheck.phases.prepare import prepare
 from chaoscheck.phases.probe import Prober
 from chaoscheck.phases.sizing import size
 from chaoscheck.phases.stage import Stage
 from chaoscheck.phases.validate import validate
-from chaoscheck.plan.plan import LoadedPlan
+from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.reporting.base import REPORTERS
+from chaoscheck.reporting.index import write_index
 from chaoscheck.steps.base import Transport
 from chaoscheck.steps.perform import Exchange
 from chaoscheck.steps.transports.requests_ import RequestsTransport
@@ -58,20 +60,31 @@ class Options:
     command: str = ""
     say: Callable[[str], None] = lambda line: None
     watch: Callable[[Exchange], None] | None = None
+    allow_kill: bool = False
+    """Whether instances that somebody else started may be killed."""
+    allow_remote: bool = False
+    """Whether load may be sent to another machine."""
     enough: Callable[[Result], bool] | None = None
     """Asked between phases and strikes of what is shown so far: True ends the run there."""
+
+    @property
+    def allowed(self) -> Allowed:
+        return Allowed(kill=self.allow_kill, remote=self.allow_remote, kills=not self.only_try)
 
 
 def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
     """Run the plan, whatever comes, to a judged and reported end; everything that was started is gone after it.
 
-    Raises PlanError for a plan that can't be run here and EngineUnavailable; all later trouble is in the result. Raises
-    KeyboardInterrupt, with nothing left running, when it comes before the start, twice, or while judging.
+    Raises PlanError for a plan that can't be run here, NotAllowed and EngineUnavailable; all later trouble is in the
+    result. Raises KeyboardInterrupt, with nothing left, when it comes before the start, twice, or while judging.
     """
     plugins.load()
     validate(loaded)
     engine = choose_engine(loaded)
+    loaded = as_found(loaded, engine)
     balancer = choose_balancer(loaded, engine)
+    for line in permitted(loaded, engine, balancer, options.allowed):
+        options.say(line)
     with Interrupts() as interrupts:
         _sweep(engine, options)
         with _folder(loaded, options) as folder, _stage(loaded, options, engine, balancer, folder, interrupts) as stage:
@@ -87,7 +100,9 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
             if sound and not options.only_try and not stage.enough():
                 _under_load(stage, prober.accounts_used)
             stage.emit(events.RunEnded)
-        return _conclude_unless_stopped(folder, interrupts), folder
+        result = _conclude_unless_stopped(folder, interrupts)
+        write_index(options.reports)
+        return result, folder
 
 
 def _under_load(stage: Stage, accounts_used: int) -> None:
@@ -104,6 +119,7 @@ def _under_load(stage: Stage, accounts_used: int) -> None:
     settle(stage)
     stage.enter(Phase.FINAL)
     final_reads(stage)
+    stage.watch()
 
 
 def _shown(folder: RunFolder, options: Options) -> Callable[[], bool]:
@@ -111,7 +127,17 @@ def _shown(folder: RunFolder, options: Options) -> Callable[[], bool]:
     enough = options.enough
     if enough is None:
         return lambda: False
-    return lambda: enough(judge(folder.plan(), folder.events(), folder.histories(), list(folder.balancer())))
+    return lambda: enough(_judged(folder))
+
+
+def _broken(folder: RunFolder, plan: Plan) -> Callable[[], bool]:
+    """Whether anything that counts is broken so far: what workers confirm counts unless the plan says otherwise."""
+    lenient = plan.known or plan.gates
+    return lambda: not lenient or any(one.verdict is Verdict.FAIL for one in _judged(folder).decisive)
+
+
+def _judged(folder: RunFolder) -> Result:
+    return judge(folder.plan(), folder.events(), folder.histories(), list(folder.balancer()))
 
 
 def _sweep(engine: Engine, options: Options) -> None:
@@ -135,7 +161,7 @@ def _conclude_unless_stopped(folder: RunFolder, interrupts: Interrupts) -> Resul
 
 def conclude(folder: RunFolder) -> Result:
     """Judge what the folder holds and write every report: a pure function of it."""
-    result = judge(folder.plan(), folder.events(), folder.histories(), list(folder.balancer()))
+    result = _judged(folder)
     with writing(folder):
         folder.finish(result)
         for name in REPORTERS:
@@ -173,7 +199,9 @@ def _stage(
         for listener in options.listeners:
             listener(event)
 
-    fleet = engine.open(Site(run=folder.run, plan=loaded, clock=clock, folder=folder.path, say=options.say))
+    may_kill = options.allow_kill and not options.only_try
+    site = Site(run=folder.run, plan=loaded, clock=clock, folder=folder.path, say=options.say, allow_kill=may_kill)
+    fleet = engine.open(site)
     fault = FAULTS.get(plan.chaos.fault)()
     simulated = isinstance(fleet, Simulates)
     stage = Stage(
@@ -190,6 +218,7 @@ def _stage(
         traffic=SimulatedTraffic(fleet) if isinstance(fleet, Simulates) else ProcessTraffic(folder.path),
         say=options.say,
         shown=_shown(folder, options),
+        broken=_broken(folder, plan),
     )
     with ending(stage, folder, interrupts, keep=options.keep):
         stage.emit(

@@ -17,7 +17,9 @@ from chaoscheck.model.codec import Unreadable, decode, encode
 from chaoscheck.model.events import Event, read_events
 from chaoscheck.model.history import BalancerRow, Row, read_file
 from chaoscheck.model.verdict import Result
+from chaoscheck.plan.load import key_lines
 from chaoscheck.plan.plan import LoadedPlan, Plan
+from chaoscheck.steps.mask import MASK
 
 RESULT_VERSION = 1
 LATEST = "latest"
@@ -79,9 +81,7 @@ class RunFolder:
         folder.history.mkdir(parents=True)
         folder.logs.mkdir()
         (folder.path / "plan.yaml").write_text(loaded.text, encoding="utf-8")
-        (folder.path / "plan.json").write_text(
-            loaded.plan.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8"
-        )
+        (folder.path / "plan.json").write_text(_saved(loaded), encoding="utf-8")
         folder._events_file.touch()
         _point_latest(reports, run)
         return folder
@@ -136,7 +136,8 @@ class RunFolder:
         except (OSError, UnicodeDecodeError, ValidationError) as error:
             said = str(error).splitlines()[0]
             raise HistoryDamaged(f"the plan in {self.path} can't be read: {said}", hint=_FOREIGN) from None
-        return LoadedPlan(plan=plan, path=self.path / "plan.yaml", text=text, lines={})
+        path = self.path / "plan.yaml"
+        return LoadedPlan(plan=plan, path=path, text=text, lines=key_lines(text, path))
 
     def events(self) -> list[Event]:
         """All events; a last line cut off by a crash is left out. Raises HistoryDamaged for damage anywhere else."""
@@ -169,7 +170,19 @@ class RunFolder:
                 yield BalancerRow(*json.loads(line))
             except (ValueError, TypeError):
                 if number < len(lines):
-                    raise HistoryDamaged(f"{self._balancer_file}:{number} is not a row of a balancer's log") from None
+                    raise HistoryDamaged(
+                        f"{self._balancer_file}:{number} is not a row of a balancer's log", hint=_FOREIGN
+                    ) from None
+
+
+def _saved(loaded: LoadedPlan) -> str:
+    """The plan with every default. Settings that don't stand in its text are masked: what the environment, an env file
+    or a compose file gave may be secret, and judging needs none of it."""
+    data = loaded.plan.model_dump(mode="json", by_alias=True)
+    for section in (data["target"], *data["stores"].values()):
+        for texts in (section["env"], section["build_args"], section["container"]["texts"]):
+            texts.update({name: MASK for name, text in texts.items() if text not in loaded.text})
+    return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
 def load(path: Path) -> RunFolder:

@@ -15,6 +15,8 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get(
 
 
 REAL = ("tests/contract/", "tests/e2e/")
+BROWSER = "tests/e2e/test_report_browser.py"
+"""One browser shows recorded runs: no instance is near."""
 
 
 class Beside(LoadScopeScheduling):  # type: ignore[misc]
@@ -22,6 +24,8 @@ class Beside(LoadScopeScheduling):  # type: ignore[misc]
     notice its load. All other tests run beside them in the other process."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(BROWSER):
+            return "browser"
         return "real" if nodeid.startswith(REAL) else nodeid
 
 

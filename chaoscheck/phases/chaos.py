@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from chaoscheck.checkers.levels import promise_level
 from chaoscheck.engines.base import Instance, KillReceipt
 from chaoscheck.faults.base import Mode, Strike
 from chaoscheck.faults.schedule import rounds
 from chaoscheck.model import events
 from chaoscheck.model.clock import NS
 from chaoscheck.model.ops import Phase
+from chaoscheck.model.verdict import Level
 from chaoscheck.phases.prepare import await_ready, record_start
 from chaoscheck.phases.sizing import Sizing, patience_s
 from chaoscheck.phases.stage import Stage
@@ -24,6 +26,9 @@ AIM_S = 0.04
 
 READ_BACK_S = 10.0
 
+LAST_LINES = 20
+"""Of what a victim printed so many lines are kept."""
+
 ALL_SORTS = {"another-instance", "kill"}
 """Of a promise that survives fewer, what was confirmed may be of a sort that it tolerates: only the judge knows."""
 
@@ -37,21 +42,27 @@ def chaos(stage: Stage, sizing: Sizing) -> bool:
     stage.traffic.tell(PhaseIs(phase=Phase.CHAOS.value))
     limit_ns = stage.clock.now_ns() + int((plan.duration or plan.at_most) * NS)
     least = 1 if plan.duration else plan.rounds
+    before: dict[str, int] = {}
     for number, strikes in enumerate(rounds(stage.seed, stage.plan.instances, plan)):
-        if number >= least and (_suffices(stage, sizing) if plan.duration is None else False):
+        if number >= least and plan.duration is None and (_suffices(stage, sizing) or _in_vain(stage, sizing, before)):
             return False
+        before = dict(stage.exposures)
         for strike in strikes:
             if stage.clock.now_ns() >= limit_ns:
                 return False
             one_strike(stage, strike)
             if stage.enough():
                 return True
-        if any(ALL_SORTS.issubset(stage.plan.promises[promise].survives) for promise in stage.confirmed):
+        if _sure(stage) and stage.broken():
             stage.emit(
                 events.Warned, text=f"stopped after round {number + 1}: a promise is broken, more kills add nothing"
             )
             return False
     return False
+
+
+def _sure(stage: Stage) -> bool:
+    return any(ALL_SORTS.issubset(stage.plan.promises[promise].survives) for promise in stage.confirmed)
 
 
 def one_strike(stage: Stage, strike: Strike) -> None:
@@ -172,6 +183,8 @@ def _replace(stage: Stage, strike: Strike, victim: Instance) -> None:
     stage.emit(events.InstanceReady, instance=replacement.name, joined=True)
     stage.emit(events.Restored, index=strike.index, replacement=replacement.name)
     stage.tell_topology()
+    if log := stage.log_tail(victim, LAST_LINES):
+        stage.emit(events.LastWords, index=strike.index, instance=victim.name, log=log)
     stage.fleet.remove(victim)
 
 
@@ -198,15 +211,39 @@ def _read_back(stage: Stage, strike: Strike) -> None:
 
 
 def _suffices(stage: Stage, sizing: Sizing) -> bool:
+    return not _short(stage, sizing)
+
+
+def _short(stage: Stage, sizing: Sizing) -> list[str]:
+    """Promises that decide and have too little evidence yet."""
     plan = stage.plan
-    judged = {name: KINDS.get(each.kind) for name, each in plan.promises.items() if "kill" in each.survives}
+    judged = {
+        name: KINDS.get(each.kind)
+        for name, each in plan.promises.items()
+        if "kill" in each.survives and promise_level(plan, name) is Level.ERROR
+    }
     kills, planned = len(stage.struck), plan.chaos.rounds * plan.instances
-    return all(
-        _kills_exposed(stage, name) >= kind.kills_needed(kills, planned)
-        if kind.per_kill
-        else stage.exposures.get(name, 0) >= sizing.needed
+    return [
+        name
         for name, kind in judged.items()
+        if not (
+            _kills_exposed(stage, name) >= kind.kills_needed(kills, planned)
+            if kind.per_kill
+            else stage.exposures.get(name, 0) >= sizing.needed
+        )
+    ]
+
+
+def _in_vain(stage: Stage, sizing: Sizing, before: dict[str, int]) -> bool:
+    """Where what the plan knows of is broken, a round may bring no promise that is short of evidence any nearer."""
+    short = _short(stage, sizing)
+    if not _sure(stage) or any(stage.exposures.get(name, 0) > before.get(name, 0) for name in short):
+        return False
+    stage.emit(
+        events.Warned,
+        text=f"no more rounds: what is broken, and doesn't count, leaves no evidence of {', '.join(short)} to gather",
     )
+    return True
 
 
 def _kills_exposed(stage: Stage, promise: str) -> int:

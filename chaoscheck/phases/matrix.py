@@ -20,6 +20,13 @@ CONFIRM_PAUSES_S = (0.02, 0.1, 0.3)
 
 def matrix(stage: Stage, prober: Prober) -> None:
     """Every ordered pair of instances, i = i on fresh connections included, for every promise."""
+    if not stage.asks_each:
+        stage.emit(
+            events.Warned,
+            text="no matrix, no bursts: no instance can be asked alone, so state in one may stay unseen; "
+            "this run can't end in PASS",
+        )
+        return
     for writer, reader in product(stage.instances.values(), repeat=2):
         visitor = prober.visitor(Lane.MATRIX)
         logged_in = _login_pair(stage, prober, visitor, writer, reader)

@@ -18,7 +18,9 @@ def prepare(stage: Stage) -> None:
     refusal = stage.fault.refusal(stage.fleet)
     if refusal:
         raise PlanError(
-            f"fault '{stage.fault.name}' can't be used: {refusal}", place=stage.loaded.place("chaos", "fault")
+            f"fault '{stage.fault.name}' can't be used: {refusal}",
+            place=stage.loaded.place("chaos", "fault"),
+            hint="choose another fault, or another engine with --engine",
         )
     _prove(stage)
     stage.fleet.prepare()

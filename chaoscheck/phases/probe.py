@@ -15,12 +15,12 @@ from chaoscheck.model.ops import Lane, Op
 from chaoscheck.model.places import Address
 from chaoscheck.phases.stage import Stage
 from chaoscheck.promises.base import KINDS, Kind
-from chaoscheck.steps.calls import Call, Done, Journal
+from chaoscheck.steps.calls import Call, Done, Journal, Router
 from chaoscheck.steps.client import Client
 from chaoscheck.steps.jar import Jar
 from chaoscheck.steps.perform import Exchange, Performer
 from chaoscheck.traffic.accounts import AccountPool
-from chaoscheck.traffic.routes import Straight
+from chaoscheck.traffic.routes import Straight, ViaBalancer
 from chaoscheck.traffic.spool import Spool
 
 
@@ -133,8 +133,13 @@ class Prober:
             intended_ns=now_ns,
             fresh=fresh,
         )
-        router = where if isinstance(where, Split) else Straight(where.name, where.address)
-        return self.performer.perform(call, client or visitor.client, router)
+        return self.performer.perform(call, client or visitor.client, self._router(where))
+
+    def _router(self, where: Instance | Split) -> Router:
+        """Straight there; through the balancer, whoever that is, where no instance can be asked alone."""
+        if not self._stage.asks_each and self._stage.entry is not None:
+            return ViaBalancer(self._stage.entry)
+        return where if isinstance(where, Split) else Straight(where.name, where.address)
 
     @property
     def performer(self) -> Performer:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaoscheck.balancers.base import Balancer
-from chaoscheck.engines.base import Fleet, HasLogs, Instance
+from chaoscheck.engines.base import Fleet, HasLogs, Instance, KnownByName, MayBeOutOfReach
 from chaoscheck.errors import ChaosError, InstanceCrashed, StoreDied, WorkerDied
 from chaoscheck.faults.base import Fault
 from chaoscheck.model import events
@@ -17,9 +17,11 @@ from chaoscheck.model.ops import Phase
 from chaoscheck.model.places import Address, Incarnation
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.steps.base import Transport
+from chaoscheck.steps.mask import Masker, names_secret
 from chaoscheck.traffic.base import Confirmed, Hello, Message, Tick, Topology, Traffic
 
 POLL_S = 0.05
+LOG_CHARS = 4_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,7 +29,7 @@ class Stage:
     """Mutable, and owned by the controller's one thread. `instances` are the slots' present incarnations.
 
     `say` shows a line to whoever watches; what matters later is an event. `shown` tells whether the run has shown
-    enough to end.
+    enough to end; `broken` whether what workers confirmed breaks it, or is something that the plan lets pass.
     """
 
     loaded: LoadedPlan
@@ -43,6 +45,7 @@ class Stage:
     traffic: Traffic
     say: Callable[[str], None] = lambda line: None
     shown: Callable[[], bool] = lambda: False
+    broken: Callable[[], bool] = lambda: True
     phase: Phase = Phase.PLAN
     instances: dict[int, Instance] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
@@ -69,6 +72,11 @@ class Stage:
             return self.plan.target.public_url
         return f"http://{self.entry}" if self.entry else f"http://127.0.0.1:{self.plan.target.port}"
 
+    @property
+    def asks_each(self) -> bool:
+        """Whether each instance can be asked alone."""
+        return self.fleet.asks_each() if isinstance(self.fleet, MayBeOutOfReach) else True
+
     def enough(self) -> bool:
         """Whether what is shown so far ends the run; says so."""
         if not self.shown():
@@ -86,7 +94,15 @@ class Stage:
 
     def tell_topology(self) -> None:
         """Tell the workers which instances should be serving."""
-        self.traffic.tell(Topology(instances={item.name: item.address for item in self.instances.values()}))
+        present = self.instances.values()
+        fleet = self.fleet
+        called = {item.name: fleet.names(item) for item in present} if isinstance(fleet, KnownByName) else {}
+        self.traffic.tell(
+            Topology(
+                instances={item.name: item.address for item in present} if self.asks_each else {},
+                names={text: name for name, texts in called.items() for text in texts},
+            )
+        )
 
     def incarnation(self, slot: int) -> Incarnation:
         """The next life of that slot."""
@@ -142,10 +158,14 @@ class Stage:
         return found
 
     def log_tail(self, instance: Instance, lines: int = 15) -> str:
+        """What it printed last, secrets masked and at most LOG_CHARS of it; "" where nothing is known."""
         if not isinstance(self.fleet, HasLogs):
             return ""
         with suppress(ChaosError):
-            return self.fleet.logs(instance, lines)
+            settings = self.plan.target.env.items()
+            named = [text for name, text in settings if names_secret(name)]
+            masker = Masker([*self.plan.secrets, self.plan.accounts.password, *named])
+            return masker.text(self.fleet.logs(instance, lines))[-LOG_CHARS:]
         return ""
 
     def _watch_instance(self, instance: Instance) -> None:
@@ -202,6 +222,8 @@ class Stage:
             p50_ms=message.p50_ms,
             p95_ms=message.p95_ms,
             exposures=self.exposures,
+            worker=message.worker,
+            busy=message.busy,
         )
         return True
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from chaoscheck.balancers.base import BALANCERS
+from chaoscheck.checkers.known import check_known
+from chaoscheck.checkers.levels import check_gates
 from chaoscheck.engines.base import ENGINES
 from chaoscheck.errors import PlanError
 from chaoscheck.faults.base import FAULTS
@@ -38,6 +40,8 @@ def validate(loaded: LoadedPlan) -> None:
                     hint=nearest(fate, SURVIVABLE),
                     place=loaded.place("promises", name, "survives"),
                 )
+    check_known(loaded)
+    check_gates(loaded)
     extra = set(listed(plan.accounts, loaded.folder)[0]) if plan.accounts.csv else set()
 
     def place(*keys: str) -> str:
@@ -89,7 +93,7 @@ def _fits_kind(loaded: LoadedPlan, name: str) -> None:
                 place=loaded.place("promises", name, action),
             )
     if wrong := kind.check(terms):
-        raise PlanError(f"promises.{name}: {wrong}", place=place)
+        raise PlanError(f"promises.{name}: {wrong}", place=place, hint=f"docs/kinds/{kind.name}.md has an example")
 
 
 def _known(loaded: LoadedPlan, registry: Registry, name: str, *keys: str) -> None:  # type: ignore[type-arg]

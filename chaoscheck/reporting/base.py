@@ -20,4 +20,4 @@ class Reporter(Protocol):
     def write(self, result: Result, events: list[Event], folder: Path) -> Path: ...
 
 
-REPORTERS: Registry[Callable[[], Reporter]] = Registry("reporter")
+REPORTERS: Registry[Callable[[], Reporter]] = Registry("reporter", Reporter)

@@ -1,4 +1,4 @@
-"""report.html: one file that needs nothing but a browser; no script, no request, readable on paper."""
+"""report.html: one file that needs nothing but a browser, readable without script or style, and on paper."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from markupsafe import Markup
 from chaoscheck.model.events import Event
 from chaoscheck.model.verdict import Result
 from chaoscheck.reporting import units
+from chaoscheck.reporting.assets import assets
 from chaoscheck.reporting.base import REPORTERS
+from chaoscheck.reporting.cards import LONGEST
 from chaoscheck.reporting.chain import happened, is_request
 from chaoscheck.reporting.page import page
 from chaoscheck.reporting.text import visible
-
-_LONGEST = 20_000
-"""Characters of one text; an answer of 10 MB must not become the page."""
 
 
 @REPORTERS.add("html")
@@ -37,9 +36,8 @@ class HtmlReporter:
 def html(result: Result, events: list[Event], folder: Path) -> str:
     """The whole page."""
     shown = page(result, events, folder)
-    return (
-        _environment().get_template("report.html.j2").render({name: getattr(shown, name) for name in shown.__slots__})
-    )
+    made = _environment().get_template("report.html.j2")
+    return made.render({name: getattr(shown, name) for name in shown.__slots__})
 
 
 @functools.cache
@@ -56,7 +54,8 @@ def _environment() -> Environment:
     for measure in (*measures, units.chance):
         made.filters[measure.__name__] = measure
     made.globals |= {"is_request": is_request, "happened": happened, "seen_on": units.seen_on}
-    made.globals["style"] = Markup((Path(__file__).parent / "assets" / "report.css").read_text(encoding="utf-8"))
+    ours = assets()
+    made.globals |= {"style": Markup(ours.style), "script": Markup(ours.script), "policy": Markup(ours.policy)}
     return made
 
 
@@ -64,5 +63,5 @@ def _safe(value: Any) -> Any:
     """Every text on its way into the page; what templates themselves made is left as it is."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    cut = value if len(value) <= _LONGEST else f"{value[:_LONGEST]} … ({len(value) - _LONGEST:,} characters more)"
+    cut = value if len(value) <= LONGEST else f"{value[:LONGEST]} … ({len(value) - LONGEST:,} characters more)"
     return visible(cut)

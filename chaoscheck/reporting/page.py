@@ -1,4 +1,4 @@
-"""What the HTML page shows, gathered from a run's folder: everything decided here, the template only lays it out."""
+"""What the HTML page shows, gathered from a run's folder: everything decided here, the templates only lay it out."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaoscheck.errors import HistoryDamaged
-from chaoscheck.model.events import Event, InstanceDied, Interrupted, StoreDied, TrafficSeen, Troubled, WorkerLost
-from chaoscheck.model.history import Row
+from chaoscheck.model.events import Event
+from chaoscheck.model.history import SessionBorn, SessionEnded, some_of
 from chaoscheck.model.ops import Outcome
-from chaoscheck.model.verdict import Finding, Gate, Result, Verdict
+from chaoscheck.model.verdict import Gate, Level, Result, Verdict
+from chaoscheck.reporting.cards import Card, cards, last_words
 from chaoscheck.reporting.figure import Figure, caption, figure
-from chaoscheck.reporting.lanes import lanes
+from chaoscheck.reporting.health import HealthView, health
+from chaoscheck.reporting.incidents import Incident, incidents
+from chaoscheck.reporting.lanes import Lanes, lanes
 from chaoscheck.reporting.matrix import Grid, grids
-from chaoscheck.reporting.timeline import Strips, strips
-from chaoscheck.reporting.units import clock, millis
+from chaoscheck.reporting.sessions import SessionsFold, SessionsView
+from chaoscheck.reporting.strips import Strips, strips
+from chaoscheck.reporting.zoom import Zoom, zoom
 from chaoscheck.steps.mask import Masker
 from chaoscheck.store import RunFolder
 
 ASKED = ("promises", "budget", "recovery", "coverage", "assumptions")
-WHOLE = 40
-"""So many findings are shown with their chains, the others as rows of a table: the page has to stay small."""
 
 SYMBOL = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INVALID: "!", Verdict.INCONCLUSIVE: "?"}
 MEANING = {
@@ -33,30 +35,59 @@ MEANING = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Incident:
-    """Something that happened to the run itself; `log` is its evidence."""
+class Group:
+    """Gates of one group, the worst first; `open` where there is more to see than that all is well."""
 
-    at: str
-    what: str
-    hint: str
-    log: str
+    name: str
+    gates: tuple[Gate, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Of those that count, the worst."""
+        return max((gate.verdict for gate in self.gates if gate.counts), key=lambda one: one.rank, default=Verdict.PASS)
+
+    @property
+    def judged(self) -> tuple[Gate, ...]:
+        return tuple(gate for gate in self.gates if gate.level is not Level.OFF)
+
+    @property
+    def passed(self) -> int:
+        return sum(gate.verdict is Verdict.PASS for gate in self.judged)
+
+    @property
+    def open(self) -> bool:
+        return self.name == ASKED[0] or self.passed < len(self.gates)
+
+    @property
+    def quiet(self) -> tuple[Gate, ...]:
+        """Those that pass, where others don't: they would stand in the way of what matters."""
+        mixed = self.open and self.name != ASKED[0]
+        return tuple(gate for gate in self.judged if mixed and gate.verdict is Verdict.PASS)
+
+    @property
+    def shown(self) -> tuple[Gate, ...]:
+        return tuple(gate for gate in self.gates if gate not in self.quiet)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """All that the template needs."""
+    """All that the templates need. `cards` are findings shown whole, `rows` the others, `logs` victims' last lines."""
 
     result: Result
     symbol: dict[Verdict, str]
     meaning: str
-    groups: tuple[tuple[str, tuple[Gate, ...]], ...]
-    findings: tuple[tuple[int, Finding], ...]
-    whole: int
+    groups: tuple[Group, ...]
+    cards: tuple[Card, ...]
+    rows: tuple[Card, ...]
+    logs: dict[str, str]
     figure: Figure
-    caption: str
     strips: Strips
+    zoom: Zoom
+    caption: str
     outcomes: tuple[str, ...]
     grids: tuple[Grid, ...]
+    sessions: SessionsView
+    health: HealthView
     incidents: tuple[Incident, ...]
     shares: tuple[tuple[str, int, float], ...]
     facts: tuple[tuple[str, str], ...]
@@ -65,80 +96,72 @@ class Page:
 
 
 def page(result: Result, events: list[Event], folder: Path) -> Page:
-    """The page of that run. A history that can't be read leaves its strips empty and says so."""
+    """The page of that run. What it needs of the history was gathered while judging, but for the sessions it draws."""
     run = RunFolder(folder)
     drawn = lanes(events)
-    seen, damage = _strips(run, drawn.start_ns, drawn.end_ns)
-    findings = tuple(enumerate(result.findings, start=1))
+    counted = result.series.lanes.values() if result.series is not None else ()
+    logs = last_words(events)
+    whole, rest = cards(result.findings, logs)
     answered = sum(result.instances_share.values())
+    seen, damage = _sessions(run, drawn, events, result)
     return Page(
         result=result,
         symbol=SYMBOL,
         meaning=MEANING[result.verdict],
-        findings=findings,
-        whole=WHOLE,
-        strips=seen,
         groups=grouped(result.gates),
-        damage=damage,
-        figure=figure(drawn, seen, findings[:WHOLE]),
+        cards=whole,
+        rows=rest,
+        logs=logs,
+        figure=figure(drawn, enumerate(result.findings, start=1)),
+        strips=strips(result.series, drawn),
+        zoom=zoom(result.series, drawn),
         caption=caption(drawn),
+        outcomes=tuple(name.value for name in Outcome if any(name in counts for counts in counted)),
         grids=grids(result.matrix),
-        outcomes=tuple(name.value for name in Outcome if any(name in counts for counts in seen.lanes.values())),
-        incidents=tuple(_incidents(events)),
-        facts=tuple(_facts(result, events)),
+        sessions=seen,
+        health=health(result, events, drawn),
+        incidents=tuple(incidents(events)),
         shares=tuple((name, number, number / answered) for name, number in result.instances_share.items() if answered),
+        facts=tuple(_facts(result)),
+        damage=damage,
         plan=_plan_text(run),
     )
 
 
-def grouped(gates: Iterable[Gate]) -> tuple[tuple[str, tuple[Gate, ...]], ...]:
+def grouped(gates: Iterable[Gate]) -> tuple[Group, ...]:
     """Gates by group: the group with the worst verdict first, then in the order in which readers ask for them; in each
     the worst gate first."""
     groups: dict[str, list[Gate]] = {}
-    for gate in sorted(gates, key=lambda gate: -gate.verdict.rank):
+    for gate in sorted(gates, key=lambda gate: (not gate.counts, -gate.verdict.rank)):
         groups.setdefault(gate.group, []).append(gate)
     places = {name: place for place, name in enumerate(ASKED)}
-    names = sorted(groups, key=lambda name: (-groups[name][0].verdict.rank, places.get(name, len(ASKED)), name))
-    return tuple((name, tuple(groups[name])) for name in names)
+    made = [Group(name=name, gates=tuple(each)) for name, each in groups.items()]
+    made.sort(key=lambda one: (-one.verdict.rank, places.get(one.name, len(ASKED)), one.name))
+    return tuple(made)
 
 
-def _strips(run: RunFolder, start_ns: int, end_ns: int) -> tuple[Strips, str]:
+def _sessions(run: RunFolder, drawn: Lanes, events: list[Event], result: Result) -> tuple[SessionsView, str]:
+    """A light pass over the history: lines of sessions that aren't shown are passed over unread."""
+    fold = SessionsFold(drawn, result.broken, tuple(enumerate(result.findings, start=1)))
+    damage = ""
     try:
-        return strips(run.rows(), start_ns, end_ns), ""
+        for path in run.histories():
+            for row in some_of(path, fold.wants):
+                if isinstance(row, SessionBorn):
+                    fold.born(row)
+                elif isinstance(row, SessionEnded):
+                    fold.ended(row)
+                else:
+                    fold.add(row)
     except (HistoryDamaged, OSError) as error:
-        nothing: tuple[Row, ...] = ()
-        return strips(nothing, start_ns, end_ns), f"The history can't be read, so the strips are empty: {error}"
+        damage = f"The history can't be read, so the strips are empty: {error}"
+    return fold.done(), damage
 
 
-def _incidents(events: Iterable[Event]) -> Iterable[Incident]:
-    for event in events:
-        at = clock(event.t_ns)
-        if isinstance(event, Troubled):
-            yield Incident(
-                at=at,
-                what=f"The run stopped while in {event.during}: {event.message} ({event.kind})",
-                hint=event.hint,
-                log=event.details,
-            )
-        elif isinstance(event, Interrupted):
-            yield Incident(at=at, what=f"The run was ended early by its user while in {event.during}.", hint="", log="")
-        elif isinstance(event, WorkerLost):
-            yield Incident(at=at, what=f"Worker {event.worker} ended by itself.", hint="", log=event.detail)
-        elif isinstance(event, StoreDied):
-            yield Incident(at=at, what=f"Store {event.store} ended or restarted unasked.", hint="", log=event.detail)
-        elif isinstance(event, InstanceDied) and not event.asked:
-            why = "out of memory" if event.out_of_memory else f"exit code {event.exit_code}"
-            yield Incident(
-                at=at, what=f"{event.instance} died, and no strike meant it ({why}).", hint="", log=event.log
-            )
-
-
-def _facts(result: Result, events: list[Event]) -> Iterable[tuple[str, str]]:
-    late = [event.late_ms for event in events if isinstance(event, TrafficSeen)]
+def _facts(result: Result) -> Iterable[tuple[str, str]]:
     yield "chaoscheck", result.chaoscheck
     yield "engine, balancer", f"{result.engine}, {result.balancer}"
-    yield "generator's lag", f"{millis(max(late))} at worst" if late else "not measured"
-    yield from result.environment.items()
+    yield from ((name, value) for name, value in result.environment.items() if name != "chaoscheck")
 
 
 def _plan_text(run: RunFolder) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Protocol
 
 
@@ -51,9 +51,13 @@ class Assignment(Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology(Message):
-    """Instances that should be serving: name -> (host, port). Direct clients, confirms and final reads use it."""
+    """Instances that should be serving: name -> (host, port). Direct clients, confirms and final reads use it.
+
+    `names`: what a balancer of the user's calls them -> the name here.
+    """
 
     instances: dict[str, tuple[str, int]]
+    names: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +113,8 @@ class Hello(Message):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick(Message):
     """Twice a second: user operations since the last one, sessions alive, how late the generator is (worst, ms),
-    latencies from the intended start; per promise: exposures so far; per strike and promise: exposed and read back."""
+    latencies from the intended start; per promise: exposures so far; per strike and promise: exposed and read back;
+    `busy` is the share of one processor that the worker used, -1.0 where that isn't known."""
 
     worker: str
     t_ns: int
@@ -122,6 +127,7 @@ class Tick(Message):
     exposures: dict[str, int]
     exposed: dict[str, dict[str, int]]
     read_back: dict[str, dict[str, int]]
+    busy: float = -1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

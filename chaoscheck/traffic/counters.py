@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from chaoscheck.checkers.base import PromiseChecker
 from chaoscheck.model.ops import Lane, Op
@@ -17,9 +17,11 @@ _USER = Lane.USER.value
 class Counters:
     """Attempts of scheduled user traffic since the last tick; bursts, confirms and final reads are not in it."""
 
-    __slots__ = ("_bad", "_lag_ns", "_latencies_ns")
+    __slots__ = ("_bad", "_lag_ns", "_latencies_ns", "_spent_s", "_told")
 
-    def __init__(self) -> None:
+    def __init__(self, spent_s: Callable[[], float] | None = None) -> None:
+        self._spent_s = spent_s
+        self._told: tuple[int, float] | None = None
         self._latencies_ns: list[int] = []
         self._bad = 0
         self._lag_ns = 0
@@ -51,9 +53,19 @@ class Counters:
             exposures=exposures,
             exposed=exposed,
             read_back=read_back,
+            busy=self._busy(t_ns),
         )
         self._latencies_ns, self._bad, self._lag_ns = [], 0, 0
         return made
+
+    def _busy(self, t_ns: int) -> float:
+        """The share of one processor used since the last tick; -1.0 where it isn't known."""
+        if self._spent_s is None:
+            return -1.0
+        before, self._told = self._told, (t_ns, self._spent_s())
+        if before is None or t_ns <= before[0]:
+            return -1.0
+        return round((self._told[1] - before[1]) / ((t_ns - before[0]) / 1e9), 3)
 
 
 _ByStrike = dict[str, dict[str, int]]

@@ -20,6 +20,7 @@ from chaoscheck.steps.base import Transport
 from chaoscheck.steps.calls import Call, Done, Router
 from chaoscheck.steps.client import Client
 from chaoscheck.steps.jar import Jar
+from chaoscheck.steps.naming import Naming
 from chaoscheck.steps.perform import Performer
 from chaoscheck.traffic.accounts import AccountPool, Names
 from chaoscheck.traffic.arrivals import PAUSE_S, RAMP_S, around_ns, exponential_ns, stream
@@ -53,7 +54,7 @@ class Crew:
     """One worker. It waits only in `clock`, `transport` and `book`, so that any scheduler can run it.
 
     `spawn(task)` runs a task beside the others; `open_seats(n)`, where given, starts n callers of `seat()` instead.
-    `watch` is shown every attempt that ended.
+    `watch` is shown every attempt that ended; `spent_s` tells the processor time that the worker has used.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Crew:
         send: Callable[[Message], None],
         open_seats: Callable[[int], None] | None = None,
         watch: Callable[[Op], None] | None = None,
+        spent_s: Callable[[], float] | None = None,
     ) -> None:
         self.assignment = assignment
         self.worker = assignment.worker
@@ -100,7 +102,7 @@ class Crew:
             folder=Path(assignment.plan_folder),
         )
         self._names: dict[str, Names] = {}
-        self._counters = Counters()
+        self._counters = Counters(spent_s)
         self.lagged = self._counters.lagged
         self._doubts = Doubts(self)
         self.doubted = self._doubts.confirm
@@ -112,6 +114,7 @@ class Crew:
         self._router = routers(self._entry, assignment.pick, lambda: self.instances)
         self._due: dict[str, int] = dict.fromkeys(plan.promises, 0)
         self._done: dict[str, int] = dict.fromkeys(plan.promises, 0)
+        self._naming = Naming(plan.balancer.header)
         self._performer = self._make_performer(transport)
 
     def _make_performer(self, transport: Transport) -> Performer:
@@ -130,6 +133,7 @@ class Crew:
             timeout_s=self.plan.traffic.timeout,
             gone_by_expect=frozenset(self.assignment.gone_by_expect),
             other_user=self._accounts.find_user,
+            naming=self._naming,
         )
 
     # A journal for the performer.
@@ -165,6 +169,7 @@ class Crew:
         match message:
             case Topology():
                 self.instances = {name: Address(*place) for name, place in message.instances.items()}
+                self._naming.learn(message.names, self.clock.now_ns())
             case PhaseIs():
                 self._enter(message.phase)
             case Volley():
@@ -204,6 +209,7 @@ class Crew:
 
     def _bury(self, died: Died) -> None:
         self.dead.add(died.incarnation)
+        self._naming.forget(died.incarnation)
         death = Death(died.incarnation, died.strike, died.death_ns, died.error_ns)
         for checker in self.checkers.values():
             checker.died(death)
@@ -355,6 +361,8 @@ class Crew:
         while not self._stopped:
             next_ns += int(TICK_S * NS)
             self.clock.wait_until_ns(next_ns)
+            # A worker that nobody let run was late even if nothing was due meanwhile.
+            self.lagged(self.clock.now_ns() - next_ns)
             if not self._stopped:
                 self.send(self._counters.tick(self.worker, self.clock.now_ns(), len(self.sessions), self.checkers))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -119,6 +120,7 @@ def make_crew(assignment: Assignment, send: Callable[[Message], None]) -> Crew:
         send=send,
         open_seats=open_seats,
         watch=LocustStats(environment).watch,
+        spent_s=time.process_time,
     )
     Seat.crew = crew
     return crew

@@ -199,3 +199,20 @@ def test_run_id_tells_when_and_which_plan() -> None:
     """Sortable by time, readable, safe as a file name."""
     when = datetime(2026, 11, 22, 10, 15, 30, tzinfo=UTC)
     assert run_id(Path("plans/Shop Redis!.yaml"), when, "1a2b") == "20261122-101530-shop-redis-1a2b"
+
+
+def test_settings_that_the_environment_gave_are_not_saved(tmp_path: Path) -> None:
+    """What stands in the plan's own text is as open as that is; the rest may be a secret."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "target: {image: i, env: {OPEN: yes-it-is, URL: '${URL}'}}\n"
+        "stores: {db: {image: d, env: {PW: '${PW}'}}}\n"
+        "promises: {p: {kind: kept, do: {post: /}, see: {get: /}}}\n"
+    )
+    loaded = load_plan(plan, environment={"URL": "db://u:hidden@h", "PW": "hidden"})
+    with RunFolder.create(tmp_path, "run", loaded) as folder:
+        saved = (folder.path / "plan.json").read_text()
+        again = folder.plan().plan
+    assert "hidden" not in saved
+    assert again.target.env == {"OPEN": "yes-it-is", "URL": "***"}
+    assert again.model_copy(update={"target": loaded.plan.target, "stores": loaded.plan.stores}) == loaded.plan

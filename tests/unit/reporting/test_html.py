@@ -10,9 +10,10 @@ import lxml.html
 import pytest
 from samples import results, story
 
-from chaoscheck.model.verdict import Verdict
+from chaoscheck.model.verdict import Level, Verdict
 from chaoscheck.plan.load import load_plan
 from chaoscheck.plugins import load as load_plugins
+from chaoscheck.reporting.assets import assets
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.html import html
 from chaoscheck.reporting.page import ASKED, grouped
@@ -36,7 +37,7 @@ def test_page_leads_with_the_verdict_and_its_reason(tmp_path: Path, verdict: Ver
 
 
 def test_page_has_its_parts_in_order(tmp_path: Path) -> None:
-    """Gates, findings, timeline, kills, matrix, latency, outcomes, routing, evidence, warnings, plan."""
+    """In the order in which a reader asks; the plan comes last."""
     tree = lxml.html.fromstring(page(tmp_path, Verdict.FAIL))
     assert tree.xpath("//h2/@id") == [
         "gates",
@@ -44,9 +45,11 @@ def test_page_has_its_parts_in_order(tmp_path: Path) -> None:
         "timeline",
         "kills",
         "matrix",
+        "sessions",
         "phases",
         "outcomes",
         "routing",
+        "generator",
         "evidence",
         "warnings",
         "plan",
@@ -59,24 +62,26 @@ def test_page_links_lead_somewhere_inside(tmp_path: Path, verdict: Verdict) -> N
     tree = lxml.html.fromstring(page(tmp_path, verdict))
     ids = tree.xpath("//@id")
     assert len(ids) == len(set(ids))
-    assert {link.removeprefix("#") for link in tree.xpath("//a/@href")} <= set(ids)
+    assert {link.removeprefix("#") for link in tree.xpath("//a/@href")} - {""} <= set(ids)
 
 
-def test_page_needs_nothing_from_outside_and_runs_nothing(tmp_path: Path) -> None:
-    """No script, no external address in anything that a browser would load, and a policy that forbids both."""
+def test_page_needs_nothing_from_outside_and_runs_nothing_but_its_own(tmp_path: Path) -> None:
+    """No external address in anything that a browser would load, no script but the two of ours, and a policy for it."""
     text = page(tmp_path, Verdict.FAIL)
     tree = lxml.html.fromstring(text)
-    assert not tree.xpath("//script | //iframe | //object | //embed | //form | //base | //*[@style]")
+    assert not tree.xpath("//iframe | //object | //embed | //form | //base | //*[@style]")
+    data, script = tree.xpath("//script")
+    assert (data.get("type"), script.text_content()) == ("application/json", assets().script)
     assert not tree.xpath("//@*[starts-with(name(), 'on')]")
     assert all(value.startswith(("#", "data:")) for value in tree.xpath("//@href | //@src"))
-    assert "url(" not in text and "@import" not in text
-    assert "default-src 'none'" in tree.xpath("//meta[@http-equiv]/@content")[0]
+    assert "url(" not in text.replace("url(#", "") and "@import" not in text
+    assert tree.xpath("//meta[@http-equiv]/@content")[0] == assets().policy
 
 
 def test_page_shows_hostile_answers_as_text(tmp_path: Path) -> None:
     """What a service answered is escaped, and its invisible characters are shown."""
     text = page(tmp_path, Verdict.FAIL)
-    assert "<script" not in text and "&lt;script&gt;alert(1)&lt;/script&gt;⟨ESC⟩[31mred⟨RLO⟩" in text
+    assert text.count("<script") == 2 and "&lt;script&gt;alert(1)&lt;/script&gt;⟨ESC⟩[31mred⟨RLO⟩" in text
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
 
 
@@ -92,6 +97,7 @@ def test_page_shows_each_finding_with_chain_blame_and_fix(tmp_path: Path) -> Non
         "401 from web-1.1",
         "Fix.",
         "187",
+        "⟨ESC⟩[31mPOST /login",
     ):
         assert part in text
     assert card.xpath(".//a[starts-with(@href, '#mark-')]") and card.xpath(".//a[starts-with(@href, '#kill-')]")
@@ -228,10 +234,21 @@ def test_phase_without_users_has_no_latency_row(tmp_path: Path) -> None:
 
 def test_gates_worst_group_first_then_as_readers_ask() -> None:
     """The gate that decided is at the top of the table; in a PASS the promises are."""
-    assert grouped(results.result(Verdict.INVALID).gates)[0][0] == "assumptions"
-    assert [name for name, _ in grouped(results.result().gates)] == list(ASKED)
-    name, gates = grouped(results.result(Verdict.FAIL).gates)[0]
-    assert (name, gates[0].verdict) == ("promises", Verdict.FAIL)
+    assert grouped(results.result(Verdict.INVALID).gates)[0].name == "assumptions"
+    assert [group.name for group in grouped(results.result().gates)] == list(ASKED)
+    group = grouped(results.result(Verdict.FAIL).gates)[0]
+    assert (group.name, group.verdict, group.gates[0].verdict) == ("promises", Verdict.FAIL, Verdict.FAIL)
+
+
+def test_gate_that_only_warns_does_not_make_its_group_fail() -> None:
+    """It is shown, after those that count; one that is off wasn't judged, and isn't among those that pass."""
+    first, *others = (gate for gate in results.result().gates if gate.group == "coverage")
+    warned = replace(first, verdict=Verdict.FAIL, level=Level.WARN)
+    (group,) = grouped([warned, *others])
+    assert (group.verdict, group.passed, group.gates[-1]) == (Verdict.PASS, len(others), warned)
+    assert group.open and warned in group.shown and set(group.quiet) == set(others)
+    (idle,) = grouped([replace(first, level=Level.OFF), *others])
+    assert len(idle.judged) == len(others) and idle.open
 
 
 def test_reporters_are_registered_and_write_their_files(tmp_path: Path) -> None:

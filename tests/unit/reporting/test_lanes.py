@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 from samples import results, story
 
 from chaoscheck.model import events as ev
-from chaoscheck.model.ops import Op, Outcome
 from chaoscheck.model.verdict import Verdict
-from chaoscheck.reporting.figure import BAD, LEFT, RIGHT, WIDTH, figure
+from chaoscheck.reporting.figure import FLAGS, LEFT, RIGHT, WIDTH, figure
 from chaoscheck.reporting.lanes import lanes
-from chaoscheck.reporting.timeline import strips
-from chaoscheck.steps.attempts import is_bad
 
 S = story.S
 
@@ -74,14 +70,14 @@ def test_time_begins_with_the_first_instance_and_ends_before_judging() -> None:
 def test_no_events_make_no_lanes() -> None:
     """A run that was cut off at once still gives a figure."""
     made = lanes([])
-    assert made.slots == [] and figure(made, strips([], made.start_ns, made.end_ns), []).signs == ()
+    assert made.slots == [] and figure(made, []).signs == ()
 
 
 def test_every_mark_is_inside_the_frame() -> None:
     """Signs, flags and lives lie between the left and right edge, whatever their number."""
     made = lanes(story.tell_events(7, story.strikes(7)))
     finding = results.result(Verdict.FAIL).findings[0]
-    drawn = figure(made, strips([], made.start_ns, made.end_ns), [(n, finding) for n in range(1, 41)])
+    drawn = figure(made, [(n, finding) for n in range(1, 41)])
     assert all(LEFT <= sign.x <= WIDTH - RIGHT for sign in (*drawn.signs, *drawn.findings))
     assert all(bar.x >= LEFT and bar.x + bar.width <= WIDTH - RIGHT + 2 for bar in drawn.lives)
 
@@ -90,33 +86,23 @@ def test_flags_at_one_moment_do_not_hide_each_other() -> None:
     """Forty findings of one second are forty flags, side by side."""
     made = lanes(story.tell_events(7, story.strikes(7)))
     finding = results.result(Verdict.FAIL).findings[0]
-    places = [flag.x for flag in figure(made, strips([], 0, S), [(n, finding) for n in range(1, 41)]).findings]
+    places = [flag.x for flag in figure(made, [(n, finding) for n in range(1, 41)]).findings]
     assert all(later - earlier >= 16 for earlier, later in pairwise(places))
+
+
+def test_flags_are_those_of_the_worst_findings_and_no_more_than_there_is_room_for() -> None:
+    """Five hundred findings leave the lane readable; those without a flag say so by having no link to one."""
+    made = lanes(story.tell_events(7, story.strikes(7)))
+    finding = results.result(Verdict.FAIL).findings[0]
+    flags = figure(made, [(n, finding) for n in range(1, 501)]).findings
+    assert [int(flag.number) for flag in flags] == list(range(1, FLAGS + 1))
+    assert flags[0].x >= LEFT
 
 
 def test_phase_labels_do_not_overlap() -> None:
     """Phases of a second have their names readable too."""
     made = lanes(story.tell_events(7, story.strikes(7)))
-    labels = figure(made, strips([], 0, S), []).phase_labels
+    labels = figure(made, []).phase_labels
     for row in {label.y for label in labels}:
         here = sorted((label.x, label.x + len(label.text) * 6) for label in labels if label.y == row)
         assert all(end <= start for (_, end), (start, _) in pairwise(here))
-
-
-def test_rate_strip_cut_off_says_so() -> None:
-    """A burst must not flatten the users' rate, nor be hidden."""
-    row = ("r", "s", "p", "do", "o", 0, 0, "")
-    rows = [Op(*row, "user", "lb", True, S, S, S, "ok", 200, "", "", "", "")]
-    rows += [Op(*row, "burst", "x", True, S, S, S, "ok", 200, "", "", "", "")] * 500
-    made = lanes([ev.RunEnded(t_ns=10 * S)])
-    rate = figure(made, strips(rows, 0, 10 * S, bins=10), []).strips[0]
-    assert "501, cut off" in rate.unit and float(rate.grid[-1].text) <= 4
-    numbers = [float(part) for part in re.findall(r"L[\d.]+ ([\d.]+)", rate.lines[0].path)]
-    assert min(numbers) >= rate.top
-
-
-def test_error_strip_knows_every_outcome_that_an_error_may_have() -> None:
-    """An outcome that is added to the model must be drawn as well, or be no error."""
-    row = ("r", "s", "p", "do", "o", 0, 0, "", "user", "lb", True, S, S, S)
-    answers = {one for one in Outcome if not is_bad(Op(*row, one, 200, "", "", "", ""))}
-    assert {*BAD} == {*Outcome} - answers | {Outcome.FAIL}
