@@ -9,19 +9,23 @@ from rich.console import Console
 
 from chaoscheck import plugins
 from chaoscheck.checkers.evidence import kill_bound
-from chaoscheck.cli.consoles import output, talk, write
+from chaoscheck.cli.aim import aim_for
+from chaoscheck.cli.ci import no_commands, tell_github
+from chaoscheck.cli.consoles import beside, output, talk, write
 from chaoscheck.cli.live import view_for
-from chaoscheck.cli.progress import Aim
+from chaoscheck.cli.opening import open_page
+from chaoscheck.cli.staging import prospect, say_taken, settle
 from chaoscheck.cli.summary import near, print_summary
-from chaoscheck.cli.trying import Exchanges, show_held, show_probes
+from chaoscheck.cli.trying import Exchanges, show_held, show_next, show_probes
 from chaoscheck.engines.base import ENGINES
 from chaoscheck.faults.base import Mode
 from chaoscheck.faults.schedule import planned_strikes
 from chaoscheck.model.verdict import Result, Verdict
-from chaoscheck.phases.choose import choose_balancer, choose_engine
+from chaoscheck.phases.permission import NOTHING, Allowed
 from chaoscheck.phases.sizing import size
 from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan
+from chaoscheck.reporting.index import refresh_index
 from chaoscheck.reporting.text import one_line
 from chaoscheck.run import Options, conclude, run, shell_words
 from chaoscheck.store import RunFolder, encode_result, load
@@ -39,57 +43,66 @@ def run_plan(
     keep: bool,
     fail_fast: bool,
     words: list[str],
+    allowed: Allowed = NOTHING,
 ) -> int:
-    """Run, show, summarise; the exit code. `fail_fast` ends the run as soon as a finding of it is a FAIL."""
+    """Run, show, summarise; the exit code. `fail_fast` ends the run as soon as a finding that counts is a FAIL."""
     stderr = talk()
     plugins.load()
     validate(loaded)
-    choose_balancer(loaded, choose_engine(loaded, say=lambda line: None if quiet else stderr.print(line)))
+    loaded = settle(loaded, allowed, say=lambda line: None if quiet else stderr.print(line))
     if not quiet:
+        say_taken(loaded, stderr, whole=False)
         announce(loaded, stderr)
-    sizing = size(loaded.plan)
-    aim = Aim(
-        needed=sizing.needed,
-        promises=tuple(loaded.plan.promises),
-        strikes=sizing.kills + sizing.shams,
-        seconds=sizing.seconds,
-    )
-    with view_for(stderr, quiet=quiet or as_json, verbose=verbose, aim=aim) as view:
-        result, folder = run(
-            loaded,
-            Options(
-                reports=reports,
-                listeners=(view.on,),
-                keep=keep,
-                command=shell_words(["chaoscheck", *words]),
-                say=lambda line: None if quiet else view.say(line),
-                enough=_failed if fail_fast else None,
-            ),
-        )
-    return _finish(result, folder, as_json=as_json, quiet=quiet, verbose=verbose)
+    aim = aim_for(loaded.plan, size(loaded.plan))
+    tell = beside if as_json else write
+    with no_commands(tell):
+        with view_for(stderr, quiet=quiet or as_json, verbose=verbose, aim=aim) as view:
+            result, folder = run(
+                loaded,
+                Options(
+                    reports=reports,
+                    listeners=(view.on,),
+                    keep=keep,
+                    command=shell_words(["chaoscheck", *words]),
+                    say=lambda line: None if quiet else view.say(line),
+                    enough=failed if fail_fast else None,
+                    allow_kill=allowed.kill,
+                    allow_remote=allowed.remote,
+                ),
+            )
+        code = _finish(result, folder, as_json=as_json, quiet=quiet, verbose=verbose)
+    tell_github(result, folder.path, loaded.path, tell)
+    return code
 
 
-def _failed(result: Result) -> bool:
-    return any(finding.verdict is Verdict.FAIL for finding in result.findings)
+def failed(result: Result) -> bool:
+    """Whether a run that fails fast ends here: what is known, or at warn, is no reason to stop."""
+    return any(finding.verdict is Verdict.FAIL for finding in result.decisive)
 
 
-def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str]) -> int:
+def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str], allow_remote: bool = False) -> int:
     """Run up to the matrix, showing each exchange; the exit code is 0 when everything held that was tried."""
     out = output(markup=True)
+    say_taken(loaded, output(), whole=True)
+    exchanges = Exchanges(out)
     result, folder = run(
         loaded,
         Options(
             reports=reports,
             keep=keep,
             only_try=True,
+            allow_remote=allow_remote,
             command=shell_words(["chaoscheck", *words]),
             say=lambda line: out.print(line, markup=False),
-            watch=Exchanges(out),
+            watch=exchanges,
         ),
     )
     show_probes(out, folder.events(), result.matrix)
     if result.verdict is Verdict.INCONCLUSIVE and not result.interrupted and show_held(out, result):
         return 0
+    if result.verdict is not Verdict.FAIL and not result.interrupted and exchanges.any:
+        show_next(out, exchanges, result, folder.path)
+        return result.verdict.exit_code
     print_summary(out, result, folder.path, verbose=False, matrix=False)
     return INTERRUPTED if result.interrupted else result.verdict.exit_code
 
@@ -121,6 +134,7 @@ def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:
     """The strikes that the seed fixes (not what comes of them), and the sizes."""
     plugins.load()
     validate(loaded)
+    loaded = prospect(loaded, talk())
     plan = loaded.plan
     strikes = planned_strikes(plan.seed, plan.instances, plan.chaos)
     if as_json:
@@ -146,6 +160,7 @@ def dry_run(loaded: LoadedPlan, *, as_json: bool) -> None:
         )
         return
     out = output()
+    say_taken(loaded, out, whole=True)
     announce(loaded, out)
     for strike in strikes:
         what = "sham: nobody dies" if strike.mode is Mode.SHAM else f"{plan.chaos.fault}, {strike.mode.value}"
@@ -173,12 +188,15 @@ def check(path: Path, *, as_json: bool) -> int:
     return _finish(result, folder, as_json=as_json, quiet=False, verbose=False)
 
 
-def report(path: Path) -> None:
-    """Write the reports again."""
+def report(path: Path, *, open_it: bool = False) -> None:
+    """Write the reports again, and show the page if asked to."""
     plugins.load()
     folder = load(path)
     conclude(folder)
+    refresh_index(folder.path.parent)
     output(soft_wrap=True).print(near(folder.path / "report.html"))
+    if open_it:
+        open_page(folder.path / "report.html")
 
 
 def clean() -> None:

@@ -13,30 +13,45 @@ from typing import Annotated, Any
 import typer
 
 import chaoscheck
-from chaoscheck.errors import ChaosError, PlanError
+from chaoscheck.cli import completion
+from chaoscheck.cli.complaints import WRONG_USAGE, complain
+from chaoscheck.cli.init import init
+from chaoscheck.errors import ChaosError, NotAllowed
 from chaoscheck.model.verdict import Verdict
 
 INTERRUPTED = 130
-WRONG_USAGE = 2
 EXIT_CODES = """Exit codes: 0 PASS, 1 FAIL, 2 wrong usage, 3 INCONCLUSIVE (not enough evidence), 4 INVALID (the plan,
 the environment or chaoscheck itself), 130 interrupted."""
 QUESTION = "Can you kill -9 any instance of a web service, at any time, without a user noticing?"
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help=f"{QUESTION}\n\n{EXIT_CODES}",
 )
 
-PlanArgument = Annotated[Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.")]
-Engine = Annotated[str | None, typer.Option(help="docker, process or fake; else the first that can run the plan.")]
+PlanArgument = Annotated[
+    Path, typer.Argument(metavar="PLAN", help="The plan, a YAML file.", autocompletion=completion.plans)
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="docker, process, attach or fake; else the first that can run the plan.", autocompletion=completion.engines
+    ),
+]
 Seed = Annotated[int | None, typer.Option(help="Fixes who is struck, when and how (not what comes of it).")]
 Instances = Annotated[int | None, typer.Option(min=1, max=20, help="How many instances.")]
 Image = Annotated[str | None, typer.Option(help="Run this image instead of the plan's.")]
+AllowRemote = Annotated[bool, typer.Option("--allow-remote", help="Send it to a URL that is not this machine.")]
 Out = Annotated[Path, typer.Option(help="Where run folders go.")]
-RunFolderArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as reports/latest.")]
+Reports = Annotated[Path, typer.Option(help="The folder of the runs.")]
+RunFolderArgument = Annotated[
+    Path,
+    typer.Argument(metavar="RUN", help="A run's folder, such as reports/latest.", autocompletion=completion.runs),
+]
+
+app.command()(init)
 
 
 @app.command(epilog=EXIT_CODES)
@@ -51,11 +66,20 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print result.json on standard output.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only the verdict.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Every finding, gate and strike.")] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="End as soon as a FAIL is confirmed.")] = False,
+    fail_fast: Annotated[
+        bool | None,
+        typer.Option(
+            "--fail-fast/--no-fail-fast", help="End as soon as a FAIL is confirmed (the default where CI is set)."
+        ),
+    ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave what was started running, to look at.")] = False,
+    allow_kill: Annotated[bool, typer.Option("--allow-kill", help="Kill containers of target.attach.")] = False,
+    allow_remote: AllowRemote = False,
 ) -> None:
     """Start the service, let users work on it, kill its instances, and judge."""
     from chaoscheck.cli import actions
+    from chaoscheck.cli.ci import in_ci
+    from chaoscheck.phases.permission import Allowed
 
     loaded = _load(plan, engine=engine, seed=seed, instances=instances, image=image)
     if dry_run:
@@ -69,8 +93,9 @@ def run(
             quiet=quiet,
             verbose=verbose,
             keep=keep,
-            fail_fast=fail_fast,
+            fail_fast=in_ci() if fail_fast is None else fail_fast,
             words=sys.argv[1:],
+            allowed=Allowed(kill=allow_kill, remote=allow_remote),
         )
     )
 
@@ -83,12 +108,13 @@ def try_(
     image: Image = None,
     out: Out = Path("reports"),
     keep: Annotated[bool, typer.Option("--keep", help="Leave what was started running, to look at.")] = False,
+    allow_remote: AllowRemote = False,
 ) -> None:
     """Start the service and test the plan: each step's request, answer and what it took. No load, no kill."""
     from chaoscheck.cli import actions
 
     loaded = _load(plan, engine=engine, instances=instances, image=image)
-    _leave(lambda: actions.try_plan(loaded, reports=out, keep=keep, words=sys.argv[1:]))
+    _leave(lambda: actions.try_plan(loaded, reports=out, keep=keep, words=sys.argv[1:], allow_remote=allow_remote))
 
 
 @app.command(epilog=EXIT_CODES)
@@ -104,12 +130,64 @@ def check(
 
 
 @app.command()
-def report(run: RunFolderArgument = Path("reports/latest")) -> None:
+def report(
+    run: RunFolderArgument = Path("reports/latest"),
+    open_: Annotated[bool, typer.Option("--open", help="Show the page in the browser.")] = False,
+) -> None:
     """Write the reports of a saved run again, even of one that was cut off."""
     from chaoscheck.cli import actions
 
     with _given(run.exists):
-        actions.report(run)
+        actions.report(run, open_it=open_)
+
+
+@app.command("list")
+def list_(
+    reports: Reports = Path("reports"),
+    plan: Annotated[str, typer.Option(help="Only runs of plans with this in their name.")] = "",
+    limit: Annotated[int, typer.Option("-n", min=0, help="How many, 0 for all.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the runs as JSON.")] = False,
+) -> None:
+    """List the runs of a folder, newest first: verdict, when, plan, why."""
+    from chaoscheck.cli.listing import list_runs
+
+    _leave(lambda: list_runs(reports, plan=plan, as_json=as_json, limit=limit))
+
+
+@app.command()
+def compare(
+    before: Annotated[
+        str,
+        typer.Argument(metavar="[A]", help="A run: folder, name, latest or previous.", autocompletion=completion.runs),
+    ] = "previous",
+    after: Annotated[
+        str, typer.Argument(metavar="[B]", help="The run to hold against it.", autocompletion=completion.runs)
+    ] = "latest",
+    reports: Reports = Path("reports"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print what differs as JSON.")] = False,
+) -> None:
+    """Say what changed from run A to run B. Exit code 0 when B is no worse than A, 1 when it is."""
+    from chaoscheck.cli.comparing import compare_runs, found
+
+    with _given(lambda: found(before, reports) and found(after, reports)):
+        _leave(lambda: compare_runs(before, after, reports=reports, as_json=as_json))
+
+
+@app.command()
+def doctor(
+    plan: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PLAN]", help="The plan, a YAML file.", autocompletion=completion.plans),
+    ] = None,
+    engine: Engine = None,
+    out: Out = Path("reports"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was found as JSON.")] = False,
+) -> None:
+    """Look whether a run could work here, of PLAN or of any: exit code 0 if it could, 4 if not."""
+    from chaoscheck.cli.doctor import doctor as look
+
+    with _given(lambda: plan is None or plan.is_file()):
+        _leave(lambda: look(plan, engine=engine, reports=out, as_json=as_json))
 
 
 @app.command()
@@ -139,8 +217,11 @@ def main() -> None:
     """The console script: our own errors end in one sentence, a hint and exit code 4, and so do our own defects."""
     try:
         app()
+    except NotAllowed as error:
+        complain(error)
+        sys.exit(WRONG_USAGE)
     except ChaosError as error:
-        _complain(error)
+        complain(error)
         sys.exit(Verdict.INVALID.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
@@ -167,17 +248,8 @@ def _given(is_there: Callable[[], bool]) -> Iterator[None]:
     except ChaosError as error:
         if is_there():
             raise
-        _complain(error)
+        complain(error)
         raise typer.Exit(WRONG_USAGE) from None
-
-
-def _complain(error: ChaosError) -> None:
-    place = f"{error.place}: " if isinstance(error, PlanError) and error.place else ""
-    typer.echo(f"error: {place}{error.message}", err=True)
-    if error.details:
-        typer.echo("\n".join(f"  | {line}" for line in error.details.splitlines()), err=True)
-    if error.hint:
-        typer.echo(f"hint: {error.hint}", err=True)
 
 
 def _leave(work: Callable[[], int]) -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
+from typing import Literal, TextIO
 
 from rich.console import Console
+
+PLAINER = "chaoscheck-plainer"
+_GLYPHS = dict(
+    zip("━╌·█▁▂▃▄▅▆▇■□✓✗…–—→←×≤≥⟨⟩▸", "=:.#1234567o-+x~--><x<><>>", strict=True)  # as wide as what they stand for
+)
 
 
 class Reader(Console):
@@ -18,16 +26,35 @@ class Reader(Console):
 
 def output(*, soft_wrap: bool = False, markup: bool = False) -> Console:
     """What a command is asked for, on standard output. Without `markup`, brackets are only brackets."""
-    return Reader(highlight=False, soft_wrap=soft_wrap, markup=markup, no_color=_no_color())
+    _legible(sys.stdout)
+    return Reader(highlight=False, soft_wrap=soft_wrap, markup=markup, color_system=_colors())
 
 
 def talk() -> Console:
     """What is said beside it, on standard error."""
-    return Reader(stderr=True, highlight=False, markup=False, no_color=_no_color())
+    _legible(sys.stderr)
+    return Reader(stderr=True, highlight=False, markup=False, color_system=_colors())
 
 
-def _no_color() -> bool | None:
-    return True if "NO_COLOR" in os.environ else None
+def _colors() -> Literal["auto"] | None:
+    """Under NO_COLOR nothing is written but text, bold and dim included; only the live view moves the cursor."""
+    return None if os.environ.get("NO_COLOR") else "auto"
+
+
+def _legible(stream: TextIO) -> None:
+    """A locale that knows no box and no arrow gets letters for them, not a crash at the end of a run."""
+    if isinstance(stream, io.TextIOWrapper) and not stream.encoding.lower().startswith("utf"):
+        stream.reconfigure(errors=PLAINER)
+
+
+def plainer(error: UnicodeError) -> tuple[str, int]:
+    """An error handler of codecs: what can't be written, in signs that every locale has."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_GLYPHS.get(sign, "?") for sign in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(PLAINER, plainer)
 
 
 def write(text: str) -> None:
@@ -37,6 +64,15 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         silence(sys.stdout.fileno())
+
+
+def beside(text: str) -> None:
+    """The same on standard error."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except BrokenPipeError:
+        silence(sys.stderr.fileno())
 
 
 def silence(fd: int) -> None:

@@ -9,6 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from chaoscheck.cli.trimmed import Trimmed
 from chaoscheck.model.verdict import MatrixCell
 from chaoscheck.reporting.matrix import Grid, Said, grids
 from chaoscheck.reporting.text import one_line
@@ -46,7 +47,7 @@ def print_matrix(console: Console, cells: Sequence[MatrixCell]) -> None:
     """All of it."""
     view = matrix_view(cells, console.width, whole=True)
     if view is not None:
-        console.print(view, highlight=False)
+        console.print(Trimmed(view), highlight=False)
 
 
 def _held(held: Sequence[Grid], all_of_them: bool) -> Text:

@@ -8,7 +8,8 @@ from types import TracebackType
 from rich.console import Console
 from rich.text import Text
 
-from chaoscheck.cli.progress import Aim, Progress
+from chaoscheck.cli.progress import SHAM, Aim, Progress
+from chaoscheck.cli.words import blow_words, told
 from chaoscheck.model.clock import NS
 from chaoscheck.model.events import (
     ControlProbed,
@@ -30,20 +31,27 @@ from chaoscheck.model.events import (
     WorkerLost,
 )
 from chaoscheck.reporting.text import one_line
-from chaoscheck.reporting.units import millis
 
 HEARTBEAT_S = 10.0
+SELDOM_S = 30.0
+"""How often a log shows life: in its first minute, and after it."""
+
+STRIKES_EACH = 60
+"""So many strikes get a line each; of later ones each tenth."""
+
+WARNINGS_EACH = 20
 
 
 class PlainView:
-    """A line for what matters, and one every ten seconds so that a log shows life."""
+    """A line for what matters, and one now and then so that a log shows life; fewer the longer it takes."""
 
     def __init__(self, console: Console, aim: Aim, *, verbose: bool = False) -> None:
         self.progress = Progress(aim=aim)
         self._console = console
         self._verbose = verbose
         self._said_ns = 0
-        self._findings: Counter[str] = Counter()
+        self._sorts: Counter[str] = Counter()
+        self._warned: set[str] = set()
 
     def on(self, event: Event) -> None:
         self.progress.take(event)
@@ -69,50 +77,57 @@ class PlainView:
             case PhaseBegan():
                 return event.phase
             case Struck():
-                return self._struck(event)
+                return self._struck()
             case FindingSeen():
-                return self._found(event)
-            case TrafficSeen() if event.t_ns - self._said_ns >= HEARTBEAT_S * NS:
+                return self._found(f"{event.anomaly} {event.promise}", f"session {event.session}, {event.obj}")
+            case MatrixProbed(holds=False):
+                pair = f"matrix: written on {event.writer}, read on {event.reader}"
+                return self._found(f"{event.anomaly or 'LOST'} {event.promise}", pair)
+            case TrafficSeen() if event.t_ns - self._said_ns >= self._patience_ns():
                 return self._heartbeat()
-            case InstanceDied(asked=False):
-                return f"{event.instance} died, and no strike meant it (exit code {event.exit_code})"
-            case StoreDied():
-                return f"store {event.store} died or restarted unasked: {event.detail}"
             case Warned():
-                return f"warning: {event.text}"
-            case WorkerLost():
-                return f"worker {event.worker} ended by itself: {event.detail}"
+                return self._warning(event)
+            case InstanceDied(asked=False) | StoreDied() | WorkerLost() | Troubled():
+                return told(event)
             case Interrupted():
                 return "interrupted: ending early (once more skips the judging, never the clean-up)"
-            case Troubled():
-                return f"trouble: {event.message}"
             case _:
                 return ""
 
-    def _struck(self, event: Struck) -> str:
-        mode = self.progress.strike.mode if self.progress.strike else "strike"
-        if mode == "sham":
-            return f"strike {event.index}: sham at {event.victim}"
-        took = f" {millis((event.death_ns - event.signal_ns) / 1e6)} after the signal" if event.confirmed else ""
-        return f"strike {event.index}: {mode} kill of {event.victim}, " + (
-            "dead" + took if event.confirmed else "NOT confirmed dead"
-        )
+    def _patience_ns(self) -> int:
+        return int((HEARTBEAT_S if self.progress.now_ns < 60 * NS else SELDOM_S) * NS)
 
-    def _found(self, event: FindingSeen) -> str:
+    def _struck(self) -> str:
+        number, blow = self.progress.struck, self.progress.strike
+        if blow is None or (number > STRIKES_EACH and number % 10 and (blow.confirmed or blow.mode == SHAM)):
+            return ""
+        return f"strike {blow.index}: {blow_words(blow)}"
+
+    def _found(self, sort: str, where: str) -> str:
         """The first of each sort, then only at 10, 100, ...: a broken service breaks often."""
-        sort = f"{event.anomaly} {event.promise}"
-        self._findings[sort] += 1
-        seen = self._findings[sort]
+        self._sorts[sort] += 1
+        seen = self._sorts[sort]
         if seen == 1:
-            return f"finding: {sort} (session {event.session}, {event.obj})"
+            return f"finding: {sort} ({where})"
         return f"finding: {sort}, {seen} by now" if seen in (10, 100, 1_000, 10_000, 100_000) else ""
+
+    def _warning(self, event: Warned) -> str:
+        """Each warning once, and only so many of them: the report has all."""
+        if event.text in self._warned or len(self._warned) >= WARNINGS_EACH:
+            return ""
+        self._warned.add(event.text)
+        last = " (more warnings stand in the report)" if len(self._warned) == WARNINGS_EACH else ""
+        return f"warning: {event.text}{last}"
 
     def _heartbeat(self) -> str:
         progress = self.progress
-        needed = f" of {progress.aim.needed}" if progress.aim.needed else ""
-        evidence = ", ".join(f"{promise} {have}{needed}" for promise, have in sorted(progress.exposures.items()))
+        evidence = [
+            f"{promise} {have}" + (f" of {progress.aim.need(promise)}" if progress.aim.need(promise) else "")
+            for promise, have in sorted(progress.exposures.items())
+        ]
         return (
-            f"{progress.phase}: {progress.rate:.0f} requests/s, {progress.bad} bad, exposures: {evidence or 'none yet'}"
+            f"{progress.phase}: {progress.rate:.0f} requests/s, {progress.bad} bad, "
+            f"exposures: {', '.join(evidence) or 'none yet'}"
         )
 
 
@@ -122,8 +137,8 @@ def _detail(event: Event) -> str:
             held = f"held {event.held} of {event.tries}"
             return f"control {event.promise}: must {event.must}, {held} ({event.request}: {event.answer})"
         case MatrixProbed():
-            told = {True: "holds", False: "BROKEN", None: "can't tell"}[event.holds]
-            return f"matrix {event.promise}: {event.writer} to {event.reader} {told} {event.note}"
+            said = {True: "holds", False: "BROKEN", None: "can't tell"}[event.holds]
+            return f"matrix {event.promise}: {event.writer} to {event.reader} {said} {event.note}"
         case InstanceReady():
             return f"{event.instance} is ready" + (" and joined" if event.joined else "")
         case StrikeBegan():

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from chaoscheck.model.clock import NS
 from chaoscheck.model.events import (
+    ControlProbed,
     Event,
     FindingSeen,
     InstanceDied,
     InstanceReady,
     InstanceStarted,
+    MatrixProbed,
     PhaseBegan,
     Restored,
     RunStarted,
+    StoreDied,
     StrikeBegan,
     StrikeEnded,
     Struck,
@@ -23,27 +27,74 @@ from chaoscheck.model.events import (
     Warned,
     WorkerLost,
 )
+from chaoscheck.model.ops import Phase
 
 SHORTEST_S = 0.3
+SHAM = "sham"
+KEPT = 600
+"""States, marks and stretches of traffic that are remembered: more than the widest terminal shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """What the run is meant to come to; 0 where that isn't known. `needed` exposures of each of `promises`."""
+    """What the run is meant to come to; 0 where that isn't known.
+
+    `needed` exposures of each of `promises`, save where `needs` says another number; `seconds` is the whole run's
+    estimate and `tail_s` its part after the last strike; `allowed_s` bad seconds a kill, -1 without a budget.
+    """
 
     needed: int = 0
     promises: tuple[str, ...] = ()
     strikes: int = 0
     seconds: float = 0.0
+    tail_s: float = 0.0
+    instances: int = 0
+    allowed_s: float = -1.0
+    needs: Mapping[str, int] = field(default_factory=dict)
+
+    def need(self, promise: str) -> int:
+        return self.needs.get(promise, self.needed)
 
 
 @dataclass(slots=True, kw_only=True)
 class Slot:
-    """A slot's incarnation of the moment and how often the slot was killed."""
+    """A slot's incarnation of the moment, how often the slot was killed, and since when it was in which state."""
 
     instance: str
     state: str
     kills: int = 0
+    past: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    marks: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=KEPT))
+
+
+@dataclass(slots=True, kw_only=True)
+class Blow:
+    """A strike as far as it went: `dead_ms` from signal to death, `back_ms` from there to full strength, or -1."""
+
+    t_ns: int
+    index: int
+    slot: int
+    victim: str
+    mode: str
+    struck: bool = False
+    confirmed: bool = False
+    death_ns: int = -1
+    dead_ms: float = -1.0
+    back_ms: float = -1.0
+    exposed: int = 0
+    read_back: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """Users' traffic between two moments of the run, in seconds."""
+
+    began_s: float
+    ended_s: float
+    requests: int
+    bad: int
+    p95_ms: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,21 +106,29 @@ class Progress:
     now_ns: int = 0
     phase: str = "plan"
     slots: dict[int, Slot] = field(default_factory=dict)
-    strike: StrikeBegan | None = None
+    strike: Blow | None = None
     struck: int = 0
     kills: int = 0
     shams: int = 0
     requests: int = 0
     bad: int = 0
     sessions: int = 0
-    p50_ms: float = 0.0
-    p95_ms: float = 0.0
+    p50_ms: float = -1.0
+    p95_ms: float = -1.0
     rates: deque[float] = field(default_factory=lambda: deque(maxlen=30))
+    traffic: deque[Stretch] = field(default_factory=lambda: deque(maxlen=KEPT))
     exposures: dict[str, int] = field(default_factory=dict)
-    findings: list[FindingSeen] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    broken: Counter[str] = field(default_factory=Counter)
+    broken_sessions: set[str] = field(default_factory=set)
+    controls: list[bool] = field(default_factory=list)
+    pairs: Counter[bool | None] = field(default_factory=Counter)
+    happened: deque[Blow | Event] = field(default_factory=lambda: deque(maxlen=60))
+    costs: list[float] = field(default_factory=list)
+    chaos_ns: int = -1
+    _end_s: float = -1.0
+    _calm: list[int] = field(default_factory=lambda: [0, 0])
     _traffic_ns: int = -1
-    _since: int = 0
+    _since: list[float] = field(default_factory=lambda: [0, 0, 0.0])
 
     def take(self, event: Event) -> None:
         """The next event."""
@@ -78,17 +137,20 @@ class Progress:
             case RunStarted():
                 self.started = event
             case PhaseBegan():
-                self.phase = event.phase
+                self._phase(event)
+            case ControlProbed():
+                self.controls.append(event.tries > 0 and event.held == (event.tries if event.must == "hold" else 0))
+            case MatrixProbed():
+                self.pairs[event.holds] += 1
+                if event.holds is False:
+                    self._broke(f"{event.anomaly or 'LOST'} {event.promise}", event)
             case TrafficSeen():
                 self._traffic(event)
             case FindingSeen():
-                self.findings.append(event)
-            case Warned():
-                self.notes.append(event.text)
-            case Troubled():
-                self.notes.append(event.message)
-            case WorkerLost():
-                self.notes.append(f"worker {event.worker} ended by itself")
+                self._broke(f"{event.anomaly} {event.promise}", event)
+                self.broken_sessions.add(event.session)
+            case Warned() | Troubled() | WorkerLost() | StoreDied():
+                self.happened.append(event)
             case _:
                 self._instances(event)
 
@@ -100,57 +162,118 @@ class Progress:
 
     def left_s(self, elapsed_s: float) -> float:
         """Seconds that the run may still take, by its own estimate; 0 when there is none or it is used up."""
-        return max(self.aim.seconds - elapsed_s, 0.0) if self.aim.seconds else 0.0
+        end_s = self._end_s if self._end_s >= 0 else self.aim.seconds
+        return max(end_s - elapsed_s, 0.0) if end_s else 0.0
+
+    def left_of_evidence_s(self, promise: str) -> float:
+        """Seconds until a promise's evidence suffices, at the pace of the strikes so far; -1 where that isn't known."""
+        have, lack = self.exposures.get(promise, 0), self.aim.need(promise) - self.exposures.get(promise, 0)
+        passed_s = (self.now_ns - self.chaos_ns) / NS
+        if self.phase != Phase.CHAOS or self.kills < 2 or not have or lack <= 0:
+            return -1.0
+        return lack * passed_s / have
+
+    def _broke(self, sort: str, event: Event) -> None:
+        self.broken[sort] += 1
+        if self.broken[sort] == 1:
+            self.happened.append(event)
+
+    def _phase(self, event: PhaseBegan) -> None:
+        self.phase = event.phase
+        if event.phase == Phase.CHAOS:
+            self.chaos_ns = event.t_ns
+        elif event.phase == Phase.SETTLE and self.aim.tail_s:
+            self._end_s = event.t_ns / NS + self.aim.tail_s
 
     def _traffic(self, event: TrafficSeen) -> None:
         passed = (event.t_ns - self._traffic_ns) / NS
-        self._since += event.requests
+        requests, bad, p95_ms = self._since
+        self._since = [requests + event.requests, bad + event.bad, max(p95_ms, event.p95_ms)]
         # Ticks that queued up come at one moment; several workers' come in between each other.
         if self._traffic_ns < 0 or passed >= SHORTEST_S:
             if self._traffic_ns >= 0:
-                self.rates.append(self._since / passed)
-            self._traffic_ns, self._since = event.t_ns, 0
+                self._stretch(passed, event.t_ns / NS)
+            self._traffic_ns, self._since = event.t_ns, [0, 0, 0.0]
         self.requests += event.requests
         self.bad += event.bad
-        self.sessions, self.p50_ms, self.p95_ms = event.sessions, event.p50_ms, event.p95_ms
+        self.sessions = event.sessions
+        if event.requests:
+            self.p50_ms, self.p95_ms = event.p50_ms, event.p95_ms
         for promise, exposures in event.exposures.items():
             self.exposures[promise] = max(exposures, self.exposures.get(promise, 0))
+
+    def _stretch(self, passed_s: float, ended_s: float) -> None:
+        requests, bad, p95_ms = self._since
+        self.rates.append(requests / passed_s)
+        self.traffic.append(
+            Stretch(began_s=ended_s - passed_s, ended_s=ended_s, requests=int(requests), bad=int(bad), p95_ms=p95_ms)
+        )
+        if self.phase == Phase.BASELINE:
+            self._calm = [self._calm[0] + int(requests), self._calm[1] + int(bad)]
+        elif self.costs and requests:
+            usual = self._calm[1] / self._calm[0] if self._calm[0] else 0.0
+            self.costs[-1] += (bad / requests - usual) * passed_s
 
     def _instances(self, event: Event) -> None:
         match event:
             case InstanceStarted():
-                before = self.slots.get(event.slot)
-                self.slots[event.slot] = Slot(
-                    instance=event.instance, state="starting", kills=before.kills if before else 0
-                )
+                slot = self.slots.setdefault(event.slot, Slot(instance=event.instance, state=""))
+                slot.instance = event.instance
+                self._set(event.instance, "starting", event.t_ns)
             case InstanceReady():
-                self._set(event.instance, "serving" if event.joined else "ready")
+                self._set(event.instance, "serving" if event.joined else "ready", event.t_ns)
             case InstanceDied():
-                self._set(event.instance, "dead" if event.asked else "dead, unasked")
+                at_ns = event.death_ns if event.death_ns >= 0 else event.t_ns
+                self._set(event.instance, "dead" if event.asked else "crashed", at_ns)
+                if not event.asked:
+                    self.happened.append(event)
             case StrikeBegan():
-                self.strike = event
-                self.struck += 1
-                self._set(event.victim, f"{event.mode} strike")
-            case Struck():
-                self._struck(event)
-            case Restored():
-                self._set(event.replacement, "serving")
-            case StrikeEnded():
-                self.strike = None
+                self._began(event)
+            case Struck() if self.strike is not None:
+                self._struck(event, self.strike)
+            case Restored() if self.strike is not None:
+                self.strike.back_ms = (event.t_ns - self.strike.death_ns) / 1e6
+                self._set(event.replacement, "serving", event.t_ns)
+            case StrikeEnded() if self.strike is not None:
+                self.strike.exposed = sum(event.exposed.values())
+                self.strike.read_back = sum(event.read_back.values())
+                self.strike.ended = True
 
-    def _struck(self, event: Struck) -> None:
-        if event.death_ns < 0:
-            sham = self.strike is not None and self.strike.mode == "sham"
-            self.shams += sham
-            self._set(event.victim, "serving" if sham else "not confirmed dead")
-            return
-        self.kills += 1
-        self._set(event.victim, "dead")
-        # The replacement may have been started before this was told, so the victim's name can be gone from its slot.
-        if self.strike is not None and self.strike.slot in self.slots:
-            self.slots[self.strike.slot].kills += 1
+    def _began(self, event: StrikeBegan) -> None:
+        self.strike = Blow(t_ns=event.t_ns, index=event.index, slot=event.slot, victim=event.victim, mode=event.mode)
+        self.happened.append(self.strike)
+        if self.struck and self.chaos_ns >= 0 and self.aim.strikes:
+            pace_s = (event.t_ns - self.chaos_ns) / NS / self.struck
+            rest = max(self.aim.strikes - self.struck, 1) * pace_s
+            lacking = [self.left_of_evidence_s(promise) for promise in self.aim.promises]
+            self._end_s = event.t_ns / NS + max(rest, *lacking, 0.0) + self.aim.tail_s
+        self.struck += 1
 
-    def _set(self, instance: str, state: str) -> None:
+    def _struck(self, event: Struck, blow: Blow) -> None:
+        blow.struck, blow.confirmed, blow.death_ns = True, event.confirmed, event.death_ns
+        slot = self.slots.get(blow.slot)
+        if blow.mode == SHAM:
+            self.shams += 1
+            at_ns = event.decided_ns
+        elif event.death_ns < 0:
+            at_ns = event.returned_ns
+            self._set(event.victim, "not dead?", at_ns)
+        else:
+            at_ns = event.death_ns
+            blow.dead_ms = (event.death_ns - event.signal_ns) / 1e6
+            self.kills += 1
+            self.costs.append(0.0)
+            self._set(event.victim, "dead", at_ns)
+            if slot is not None:
+                slot.kills += 1
+        if slot is not None:
+            slot.marks.append((at_ns, blow.mode))
+            if slot.instance != event.victim and event.death_ns >= 0:
+                # The replacement was started before this was told: its name is in the slot by now.
+                slot.past.append((at_ns, "dead"))
+
+    def _set(self, instance: str, state: str, at_ns: int) -> None:
         for slot in self.slots.values():
             if slot.instance == instance:
                 slot.state = state
+                slot.past.append((at_ns, state))

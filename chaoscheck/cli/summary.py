@@ -11,14 +11,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from chaoscheck.cli.findings import print_findings
 from chaoscheck.cli.grids import matrix_view
+from chaoscheck.cli.trimmed import Trimmed
 from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.events import Event, FindingSeen, Troubled
-from chaoscheck.model.verdict import Affinity, Cause, ChainLink, Finding, Gate, KillRow, PromiseSummary, Result, Verdict
-from chaoscheck.reporting.chain import happened, is_request
+from chaoscheck.model.verdict import Affinity, Finding, Gate, KillRow, Level, PromiseSummary, Result, Verdict
 from chaoscheck.reporting.page import SYMBOL
 from chaoscheck.reporting.text import one_line
-from chaoscheck.reporting.units import clock, count, millis, percent, plural, seen_on
+from chaoscheck.reporting.units import clock, count, millis, percent, plural, seen_on, span
 from chaoscheck.store import RunFolder
 
 STYLE = {
@@ -28,8 +29,8 @@ STYLE = {
     Verdict.INCONCLUSIVE: "bold blue",
 }
 LOG_LINES = 15
-SHOWN = 3
-"""So many findings are shown; the report has them all."""
+LISTED = 20
+"""So many findings, or known ones, get a line at least."""
 
 
 def print_summary(
@@ -37,36 +38,67 @@ def print_summary(
 ) -> None:
     """Everything a reader needs to believe the verdict, or to doubt it, in 80 columns and without colour.
 
+    The verdict is the first thing, for a log, and stands again in the last lines, for whoever sees only those.
     `verbose` shows the passed gates, every finding, every strike and every grid as well; `matrix` is False where the
     matrix was shown before.
     """
-    # What is only missing matters little beside what is broken.
-    least = 1 if result.verdict.rank <= Verdict.INCONCLUSIVE.rank else 2
-    gates = [gate for gate in result.gates if verbose or gate.verdict.rank >= least]
     events = _events(folder)
-    parts = [_verdict(result), _trouble(events), _gates(gates)]
-    _print(console, parts)
-    found = result.findings
-    shown = len(found) if verbose else SHOWN
-    for number, finding in enumerate(found[:shown], start=1):
-        _print_finding(console, number, finding, result.promises)
-    if found[shown:]:
-        _print(console, [Text(f"and {plural(len(found) - shown, 'more finding')} in the report", style="dim")])
+    _print(console, [_verdict(result), _trouble(events), _gates(_telling(result, verbose))])
+    decisive = result.decisive
+    print_findings(console, decisive, result.promises, whole=verbose)
     _print(
         console,
         [
+            _aside([one for one in result.findings if one not in decisive], result.promises),
+            _mild(result.gates, verbose),
             matrix_view(result.matrix, console.width, whole=verbose) if matrix else None,
-            _evidence(result.promises),
+            _evidence(result.promises) if result.kills or verbose else None,
             _kill_table(result.kills) if verbose else None,
             _strikes(result),
             _withdrawn(events, result.findings),
             _warnings(result.warnings),
         ],
     )
+    _close(console, result, folder)
+
+
+def _close(console: Console, result: Result, folder: Path) -> None:
+    verdict = result.verdict
+    console.print(Text.assemble((f"{verdict.value:<6}", STYLE[verdict]), "  ", _ending(result)), highlight=False)
     lines = [("again", result.command), ("seed", f"{result.seed} (fixes the strikes, not their outcome)")]
     report = folder / "report.html"
     for name, value in [*lines, *([("report", near(report))] if report.exists() else []), ("run", near(folder))]:
         console.print(Text.assemble((f"{name:<8}", "dim"), one_line(value)), soft_wrap=True, highlight=False)
+
+
+def _ending(result: Result) -> str:
+    """The run in figures, on one line."""
+    findings = len(result.decisive)
+    known = sum(bool(one.known) for one in result.findings)
+    warned = len(result.findings) - findings - known
+    kills = sum(row.confirmed for row in result.kills)
+    figures = [
+        plural(findings, "finding") if findings else "no finding",
+        *([f"{known} known"] if known else []),
+        *([f"{warned} that only warn"] if warned else []),
+        plural(kills, "kill"),
+        f"{count(sum(row.exposures for row in result.promises))} exposures",
+        span(result.duration_s),
+    ]
+    return ", ".join(figures)
+
+
+def _telling(result: Result, verbose: bool) -> list[Gate]:
+    """The gates that decide. What is only missing is no news beside what is broken, and a broken promise is told by
+    its findings."""
+    least = 1 if result.verdict.rank <= Verdict.INCONCLUSIVE.rank else 2
+    broken = {one.promise for one in result.decisive if one.verdict is Verdict.FAIL}
+
+    def tells(gate: Gate) -> bool:
+        by_finding = gate.group == "promises" and gate.name in broken and gate.verdict is Verdict.FAIL
+        return gate.counts and gate.verdict.rank >= least and not by_finding
+
+    return [gate for gate in result.gates if verbose or tells(gate)]
 
 
 def near(path: Path) -> str:
@@ -78,7 +110,7 @@ def near(path: Path) -> str:
 def _print(console: Console, parts: Iterable[RenderableType | None]) -> None:
     for part in parts:
         if part is not None:
-            console.print(part, highlight=False)
+            console.print(Trimmed(part), highlight=False)
             console.print()
 
 
@@ -88,7 +120,7 @@ def _verdict(result: Result) -> RenderableType:
     if result.interrupted:
         table.add_row("", "the run was ended early; this judges what there was")
     if result.expected and result.expected != result.verdict:
-        table.add_row("", Text(f"the plan expects {result.expected}: {one_line(result.because)}", style="yellow"))
+        table.add_row("", Text(one_line(f"the plan expects {result.expected}: {result.because}"), style="yellow"))
     return table
 
 
@@ -108,58 +140,53 @@ def _trouble(events: Iterable[Event]) -> RenderableType | None:
                 Text(f"  | {one_line(line, 200)}", style="dim") for line in event.details.splitlines()[-LOG_LINES:]
             ]
             hint = [Text(f"hint: {one_line(event.hint)}")] if event.hint else []
-            return Group(Text(f"stopped in {event.during}: {one_line(event.message)}"), *lines, *hint)
+            return Group(Text(one_line(f"stopped in {event.during}: {event.message}")), *lines, *hint)
     return None
 
 
 def _gates(gates: list[Gate]) -> RenderableType | None:
     table = Table.grid(padding=(0, 1))
     for gate in sorted(gates, key=lambda gate: -gate.verdict.rank):
-        measured = f"expected {gate.expected}; was {gate.actual}" + (f"; n = {count(gate.n)}" if gate.n >= 0 else "")
-        says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(measured, 300))
-        table.add_row(Text(SYMBOL[gate.verdict], style=STYLE[gate.verdict]), Text(gate.group, style="dim"), says)
+        says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(_measured(gate), 300))
+        group = Text(one_line(gate.group), style="dim")
+        table.add_row(Text(SYMBOL[gate.verdict], style=STYLE[gate.verdict]), group, says)
         if gate.detail:
             table.add_row("", "", Text(one_line(gate.detail, 300), style="dim"))
     return table if table.row_count else None
 
 
-def _print_finding(console: Console, number: int, finding: Finding, promises: Sequence[PromiseSummary]) -> None:
-    critical = " (critical)" if finding.critical else ""
-    where = seen_on(finding, promises)
-    title = Text(
-        f"{number}. {one_line(finding.promise)}: {finding.anomaly}, {finding.cause}, {where}{critical}",
-        style="bold red",
-    )
-    blame = (
-        f"{finding.wording} strike {finding.strike} of {finding.victim}"
-        if finding.strike >= 0
-        else "tied to no one kill"
-        if finding.cause is Cause.BACKGROUND
-        else "no kill is needed to see it"
-    )
-    for row in (title, _under(Text(one_line(finding.summary, 300))), _under(Text(f"{blame}, {clock(finding.at_ns)}"))):
-        console.print(row, highlight=False)
-    for link in finding.chain:
-        _print_link(console, link)
-    if finding.fix:
-        console.print(_under(Text.assemble(("fix: ", "bold"), one_line(finding.fix))), highlight=False)
-    console.print()
+def _measured(gate: Gate) -> str:
+    return f"expected {gate.expected}; was {gate.actual}" + (f"; n = {count(gate.n)}" if gate.n >= 0 else "")
 
 
-def _print_link(console: Console, link: ChainLink) -> None:
-    """A request and its answer, or what happened between two of them."""
-    sent = is_request(link)
-    line = f"   {link.at_ns / 1e9:8.3f} s  {one_line(link.curl if sent else happened(link))}"
-    # One long line: a command that was broken at 80 columns can't be pasted.
-    console.print(Text(line, style="" if sent else "red"), soft_wrap=True)
-    if sent:
-        answer = f"-> {link.status or 'no answer'} from {link.instance or 'nobody known'}"
-        note = f" ({one_line(link.note, 120)})" if link.note else ""
-        console.print(Padding(Text(answer + note, style="dim"), (0, 0, 0, 15)), highlight=False)
+def _aside(found: list[Finding], promises: Sequence[PromiseSummary]) -> RenderableType | None:
+    """What doesn't count, on lines of its own: known, with the plan's reason and day, or the promise only warns."""
+    if not found:
+        return None
+    rows: list[RenderableType] = []
+    for finding in found[:LISTED]:
+        head = f"{one_line(finding.promise)}: {one_line(finding.anomaly)}, {finding.cause}, "
+        title = Text("KNOWN  " if finding.known else "WARNS  ", style="bold yellow")
+        why = finding.known or "the plan lets this promise only warn: it doesn't count"
+        rows.append(Text.assemble(title, head + seen_on(finding, promises)))
+        rows.append(Padding(Text(one_line(why, 300), style="dim"), (0, 0, 0, 7)))
+    if found[LISTED:]:
+        rows.append(Text(f"       and {count(len(found) - LISTED)} more", style="dim"))
+    return Group(*rows)
 
 
-def _under(text: Text) -> Padding:
-    return Padding(text, (0, 0, 0, 3))
+def _mild(gates: Sequence[Gate], verbose: bool) -> RenderableType | None:
+    """Gates that the plan lets warn, and those that it switches off."""
+    table = Table.grid(padding=(0, 1))
+    for gate in gates:
+        if gate.level is Level.WARN and (verbose or gate.verdict is not Verdict.PASS):
+            says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(_measured(gate), 300))
+            table.add_row(Text(f"warns, not counted ({gate.verdict.value}):", style="yellow"), says)
+    off = ", ".join(one_line(gate.name, 60) for gate in gates if gate.level is Level.OFF)
+    parts: list[RenderableType] = [table] if table.row_count else []
+    if off:
+        parts.append(Text(f"switched off in the plan: {off}", style="dim"))
+    return Group(*parts) if parts else None
 
 
 def _evidence(promises: tuple[PromiseSummary, ...]) -> RenderableType | None:
@@ -171,10 +198,10 @@ def _evidence(promises: tuple[PromiseSummary, ...]) -> RenderableType | None:
     for row in promises:
         table.add_row(
             Text(SYMBOL[row.verdict], style=STYLE[row.verdict]),
-            f"{one_line(row.promise, 20)} ({row.kind})",
+            Text(f"{one_line(row.promise, 20)} ({one_line(row.kind, 20)})"),
             count(row.exposures),
             count(row.needed),
-            count(row.violations),
+            count(row.violations) + (f" ({count(row.known)} known)" if row.known else ""),
             f"<= {percent(row.bound_exposure)}" if row.exposures and not row.violations else "-",
             f"<= {percent(row.bound_kill)}" if row.exposures and not row.violations else "-",
         )
@@ -191,9 +218,10 @@ def _strikes(result: Result) -> RenderableType | None:
     if result.routing is not None and result.routing.affinity is not Affinity.UNKNOWN:
         table.add_row(Text("routing", style="dim"), Text(one_line(result.routing.words)))
     for gate in result.gates:
-        if gate.group in ("budget", "recovery"):
+        if gate.group in ("budget", "recovery") and gate.counts:
             table.add_row(
-                Text(gate.group, style="dim"), Text(one_line(f"{gate.name}: {gate.actual} ({gate.expected})"))
+                Text(one_line(gate.group), style="dim"),
+                Text(one_line(f"{gate.name}: {gate.actual} ({gate.expected})")),
             )
     return table if table.row_count else None
 
@@ -208,8 +236,8 @@ def _kill_table(rows: tuple[KillRow, ...]) -> RenderableType | None:
         died = clock(row.death_ns) if row.confirmed else "nobody" if row.mode == "sham" else "NOT CONFIRMED"
         table.add_row(
             str(row.index),
-            row.mode,
-            row.victim,
+            Text(one_line(row.mode)),
+            Text(one_line(row.victim)),
             died,
             millis(row.recovery_ms),
             count(sum(row.exposed.values())),
@@ -238,7 +266,7 @@ def _withdrawn(events: Iterable[Event], findings: Iterable[Finding]) -> Renderab
     seen = {(one.promise, one.anomaly, one.session, one.obj) for one in events if isinstance(one, FindingSeen)}
     sorts = Counter((promise, anomaly) for promise, anomaly, *_ in seen)
     told = [
-        f"{anomaly} {one_line(promise)}" + (f" x{number}" if number > 1 else "")
+        f"{one_line(anomaly)} {one_line(promise)}" + (f" x{number}" if number > 1 else "")
         for (promise, anomaly), number in sorted(sorts.items())
         if (promise, anomaly) not in held
     ]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from chaoscheck.cli.grids import print_matrix
+from chaoscheck.cli.summary import near
 from chaoscheck.model.events import ControlProbed, Event
 from chaoscheck.model.ops import Lane, Outcome
-from chaoscheck.model.verdict import MatrixCell, Result
+from chaoscheck.model.verdict import MatrixCell, Result, Verdict
+from chaoscheck.reporting.text import one_line
 from chaoscheck.steps.mask import printable
 from chaoscheck.steps.perform import Exchange
 
@@ -18,21 +21,38 @@ BODY_CHARS = 200
 
 
 class Exchanges:
-    """Shows the requests of the controls, equal ones once; the matrix repeats them, so it is shown as a grid only."""
+    """Shows the requests of the controls, equal ones once; the matrix repeats them, so it is shown as a grid only.
+
+    `unhelpful` has the first answer of each action that was neither as expected nor an absence; `any`: one was shown.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._last: tuple[str, str] = ("", "")
+        self._done: set[str] = set()
+        self.unhelpful: dict[str, Exchange] = {}
+        self.any = False
 
     def __call__(self, exchange: Exchange) -> None:
         """One request and its answer."""
         if exchange.op.lane != Lane.CONTROL.value:
             return
         shown = (_asked(exchange), _answered(exchange))
+        self._weigh(exchange)
         if shown != self._last:
             for line in shown:
                 self._console.print(line, soft_wrap=True, highlight=False)
         self._last = shown
+
+    def _weigh(self, exchange: Exchange) -> None:
+        """What is looked at before anything was done may look like anything, but for trouble."""
+        op = exchange.op
+        self.any = True
+        if op.outcome == Outcome.OK and op.action == "do":
+            self._done.add(op.promise)
+        counts = op.action == "do" or op.promise in self._done or op.status >= 500 or not op.status
+        if counts and op.outcome not in (Outcome.OK, Outcome.GONE):
+            self.unhelpful.setdefault(f"{op.promise}.{op.action}", exchange)
 
 
 def _asked(exchange: Exchange) -> str:
@@ -65,6 +85,7 @@ def show_probes(console: Console, events: Sequence[Event], matrix: Sequence[Matr
     if matrix:
         console.print()
         print_matrix(console, matrix)
+    console.print()
 
 
 def show_held(console: Console, result: Result) -> bool:
@@ -73,9 +94,52 @@ def show_held(console: Console, result: Result) -> bool:
         return False
     promises = ", ".join(one.promise for one in result.promises)
     console.print(
-        f"\nThe plan works: {promises} can fail, hold, and hold between every two of {result.instances} "
+        f"The plan works: {promises} can fail, hold, and hold between every two of {result.instances} "
         "instances. No instance was killed: `chaoscheck run` does that.",
         markup=False,
         soft_wrap=True,
     )
     return True
+
+
+def show_next(console: Console, exchanges: Exchanges, result: Result, run: Path) -> None:
+    """What to mend first: evidence and kills, which a run asks for, are no business of a plan that doesn't work yet."""
+    for line in next_lines(exchanges, result):
+        console.print(line, markup=False, soft_wrap=True, highlight=False)
+    console.print(f"run     {near(run)}", markup=False, soft_wrap=True)
+
+
+def next_lines(exchanges: Exchanges, result: Result) -> list[str]:
+    """The verdict, what made it so, and the first step that wasn't answered as expected, with what to look at."""
+    bad = [gate for gate in result.gates if gate.verdict is Verdict.INVALID]
+    lines = ["", f"{result.verdict.value}  {one_line(result.reason) if bad else 'the plan was not tried to its end'}"]
+    lines += [f"  {gate.name}: expected {one_line(gate.expected)}; was {one_line(gate.actual)}" for gate in bad]
+    login = next((one.promise for one in result.promises if one.kind == "session"), "")
+    if bad and not exchanges.unhelpful:
+        lines.append("hint: hold the answers above against the plan: is what `see` reads what `do` sent?")
+    for step, exchange in list(exchanges.unhelpful.items())[:1]:
+        op = exchange.op
+        lines.append(f"next    {step}: {exchange.wire.method} {printable(exchange.wire.path)} was answered "
+                     f"{op.status or 'nothing'}: {one_line(printable(op.error), 200)}")  # fmt: skip
+        lines.append(f"hint: {_hint(op.status, op.action, logs_in=op.promise == login and op.action == 'do')}")
+    return lines
+
+
+def _hint(status: int, action: str, *, logs_in: bool) -> str:
+    if status >= 500 or not status:
+        return (
+            "the service itself is in trouble: does it lack a store (stores), a setting (target.env), or its tables "
+            "(target.setup)? --keep leaves it running, so that you can read its log"
+        )
+    if logs_in and 400 <= status < 500 and status not in (404, 405):
+        return (
+            "it refuses the login itself: json or form, the names of its fields, the password (accounts), a CSRF token "
+            "(then `submit` the form)"
+        )
+    if status in (401, 403, 407):
+        return "it wants to know who asks: a session promise with `take`, `headers` on its `see`, or target.auth"
+    if status in (404, 405):
+        return "it doesn't know that path or method: is it the one the service has, with its prefix (/api, /v1)?"
+    if status in (400, 415, 422):
+        return "it doesn't like the body: json or form, the names of its fields, a CSRF token (then `submit` the form)"
+    return f"make `expect` of `{action}` say what the answer above looks like"

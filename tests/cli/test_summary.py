@@ -12,7 +12,7 @@ from samples import results, story
 
 from chaoscheck.cli.summary import print_summary
 from chaoscheck.model import events
-from chaoscheck.model.verdict import Result, Verdict
+from chaoscheck.model.verdict import Level, Result, Verdict
 
 
 def printed(result: Result, folder: Path, *, verbose: bool = False) -> list[str]:
@@ -42,13 +42,11 @@ def test_summary_of_a_failure_shows_the_chain_whole(tmp_path: Path) -> None:
     """A curl line is one line, the answer under it; blame and fix are there."""
     text = "\n".join(printed(results.result(Verdict.FAIL), tmp_path))
     assert """--data '{"user": "user-12", "password": "***"}'""" in text
-    for part in (
-        "✗ promises login: expected",
-        "because of strike",
-        "-> 401 from web-1.1",
-        "fix: Keep sessions",
-    ):
+    for part in ("1. login: LOST", "because of strike", "-> 401 from web-1.1", "fix: Keep sessions"):
         assert part in text
+    assert "promises login: expected" not in text
+    whole = " ".join(" ".join(printed(results.result(Verdict.FAIL), tmp_path, verbose=True)).split())
+    assert "✗ promises login: expected" in whole
 
 
 def test_summary_of_a_pass_shows_both_bounds(tmp_path: Path) -> None:
@@ -79,12 +77,56 @@ def test_summary_of_a_run_that_stopped_shows_its_log_and_hint(tmp_path: Path) ->
     assert "| KeyError: 'REDIS_URL'" in text and "hint: look at its log below" in text
 
 
-def test_summary_of_many_findings_counts_the_rest(tmp_path: Path) -> None:
-    """Three are shown, the others are owned up to; verbose shows all."""
+def test_summary_of_many_findings_folds_and_counts_the_rest(tmp_path: Path) -> None:
+    """One of each of two promises whole, five in a sentence, then a line each up to fifteen; verbose shows all."""
     made = results.result(Verdict.FAIL)
-    many = replace(made, findings=made.findings[:1] * 9)
-    assert "and 6 more findings in the report" in printed(many, tmp_path)
-    assert any(line.startswith("9. login") for line in printed(many, tmp_path, verbose=True))
+    many = replace(made, findings=(made.findings[0],) * 3 + (made.findings[1],) + (made.findings[0],) * 36)
+    lines, all_ = printed(many, tmp_path), printed(many, tmp_path, verbose=True)
+    for start, folded, whole in (("curl ", 2 * 2, 40 * 2), ("because of strike", 5, 40), ("fix: ", 5, 40)):
+        assert sum(line.strip().split(" s  ")[-1].startswith(start) for line in lines) == folded
+        assert sum(line.strip().split(" s  ")[-1].startswith(start) for line in all_) == whole
+    assert lines.count("   fix: as of finding 1") == 4
+    assert sum(line.startswith(f"{number}. ") for number in range(1, 41) for line in lines) == 15
+    assert "and 25 more findings; the requests of 38 of these findings are in the report" in lines
+    assert any(line.startswith("40. login") for line in all_)
+    assert len(lines) < 110
+
+
+def test_summary_shows_what_is_known_and_what_only_warns_apart(tmp_path: Path) -> None:
+    """A known finding has a line of its own with its reason and day, and is no finding of the count; a gate that warns
+    says that it isn't counted, one that is off that it wasn't judged."""
+    made = results.result(Verdict.FAIL)
+    because = "SHOP-12, sessions move in March (until 2026-12-31)"
+    warn = replace(made.gates[7], verdict=Verdict.FAIL, level=Level.WARN, name="bad seconds a kill", actual="9.9 s")
+    off = replace(made.gates[8], level=Level.OFF, verdict=Verdict.INCONCLUSIVE)
+    known = replace(made.findings[0], known=because)
+    lines = printed(replace(made, findings=(made.findings[1], known), gates=(warn, off)), tmp_path)
+    text = " ".join(" ".join(lines).split())
+    assert "KNOWN login: LOST, lost with the instance, 187 objects SHOP-12, sessions move in March (until 2026" in text
+    assert "warns, not counted (FAIL): bad seconds a kill: expected at most 1.30 s; was 9.9 s" in text
+    assert f"switched off in the plan: {off.name}" in text
+    assert "1. profile: LOST" in text and "login: LOST, lost" not in text.replace("KNOWN login: LOST, lost", "")
+    assert lines[-4].startswith("FAIL    1 finding, 1 known, 6 kills")
+    assert not any(line.startswith(("✗ budget", "? recovery")) for line in lines)
+    assert not any(line.startswith("budget") for line in lines), "told above, with what it means"
+
+
+def test_summary_of_a_promise_that_only_warns_says_so_at_its_finding(tmp_path: Path) -> None:
+    """Its loss is there, with its number, and nobody takes it for what failed the run."""
+    made = results.result(Verdict.FAIL)
+    gates = tuple(replace(gate, level=Level.WARN) if gate.name == "login" else gate for gate in made.gates)
+    lines = printed(replace(made, gates=gates, verdict=Verdict.PASS), tmp_path)
+    assert "WARNS  login: LOST, lost with the instance, 187 objects" in lines
+    assert any(line.startswith("1. profile") for line in lines)
+    assert lines[-4].startswith("PASS    1 finding, 1 that only warn")
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_summary_ends_in_the_verdict_and_what_repeats_it(tmp_path: Path, verdict: Verdict) -> None:
+    """Whoever sees the last five lines only sees verdict, command, seed, report and run."""
+    (tmp_path / "report.html").write_text("x")
+    starts = [line.split()[0] for line in printed(results.result(verdict), tmp_path)[-5:]]
+    assert starts == [verdict.value, "again", "seed", "report", "run"]
 
 
 def test_summary_names_the_report_when_there_is_one(tmp_path: Path) -> None:
