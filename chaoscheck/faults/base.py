@@ -46,4 +46,4 @@ class Fault(Protocol):
         ...
 
 
-FAULTS: Registry[Callable[[], Fault]] = Registry("fault")
+FAULTS: Registry[Callable[[], Fault]] = Registry("fault", Fault)

@@ -192,9 +192,7 @@ class ChannelKind(Kind):
         readers = [ear for on, ear in ears if on == reader]
         return self._rounds(bench, writer, reader, readers, at_writer if writer != reader else [])
 
-    def _rounds(
-        self, bench: Bench, writer: str, reader: str, readers: list[Asking], at_writer: list[Asking]
-    ) -> Told:
+    def _rounds(self, bench: Bench, writer: str, reader: str, readers: list[Asking], at_writer: list[Asking]) -> Told:
         told: list[Op] = []
         home = 0
         for _ in range(ROUNDS):
@@ -269,5 +267,3 @@ def _opened(ear: Asking, on: str) -> Done:
 
 def _acked(done: Done) -> bool:
     return done.reached and done.op.outcome == Outcome.OK
-
-

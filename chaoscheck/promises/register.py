@@ -77,6 +77,4 @@ class RegisterKind(Kind):
             f"{reader} still showed the version before; {'the newest' if healed else 'an older one'} later; "
             f"{writer} {'shows the newest' if kept else 'shows an older one as well'}"
         )
-        return Told(
-            holds=False, note=note, obj=OWN, told=1, missed=1, healed=healed, writer_has=kept, anomaly="STALE"
-        )
+        return Told(holds=False, note=note, obj=OWN, told=1, missed=1, healed=healed, writer_has=kept, anomaly="STALE")

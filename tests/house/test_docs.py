@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from textwrap import indent
 
 import pytest
 from typer.testing import CliRunner
@@ -22,17 +21,6 @@ from chaoscheck.promises.base import KINDS
 plugins.load()
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-HEAD = """target: {image: service}
-promises:
-  login:
-    kind: session
-    do: {post: /login, json: {user: $user}, expect: 200, take: {token: "json:token"}}
-    see: {get: /me, headers: {Authorization: Bearer $token}, value: "json:user", expect: {value: $user}}
-"""
-KINDS_KNOWN = sorted(KINDS)
-PAGES = sorted(ROOT.glob("docs/**/*.md"))
 
 
 def blocks(language: str, text: str = README) -> list[str]:
@@ -59,26 +47,6 @@ def test_the_plan_in_the_readme_loads(tmp_path: Path) -> None:
         path = tmp_path / "plan.yaml"
         path.write_text(text)
         validate(load_plan(path, environment={}))
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_plans_in_the_docs_load(page: Path, tmp_path: Path) -> None:
-    """A block with `promises:` is a whole plan; one that begins with a kind's own is put into one."""
-    plugins.load()
-    for text in blocks("yaml", page.read_text(encoding="utf-8")):
-        path = tmp_path / "plan.yaml"
-        head = HEAD[: HEAD.index("  login:")] if "kind: session" in text else HEAD
-        path.write_text(text if "promises:" in text else f"{head}{indent(text, '  ')}")
-        validate(load_plan(path, environment={}))
-
-
-@pytest.mark.parametrize("kind", KINDS_KNOWN)
-def test_every_kind_has_its_page(kind: str) -> None:
-    """What a kind promises, and how it is broken, is written down."""
-    page = ROOT / "docs" / "kinds" / f"{kind}.md"
-    text = page.read_text(encoding="utf-8")
-    assert f"kind: {kind}" in text
-    assert {name for name in KINDS.get(kind).words.broken if f"`{name}`" not in text} == set()
 
 
 def test_commands_of_the_readme_exist_and_none_is_missing() -> None:
