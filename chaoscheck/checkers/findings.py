@@ -222,11 +222,11 @@ def matrix_findings(
 
 
 def matrix_cause(cell: MatrixProbed) -> Cause:
-    """Some reads on the very instance miss it: its processes share nothing. Nobody has it any more: it is gone."""
-    if cell.healed and cell.missed == cell.told and cell.writer != cell.reader:
+    """Some reads on the very instance miss it, and later ones too: its processes share nothing. Nobody has it: gone."""
+    if cell.healed and (cell.missed == cell.told or cell.writer == cell.reader):
         return Cause.UNSETTLED
     if cell.writer == cell.reader:
-        return Cause.WORKER_PROCESS if cell.healed or cell.writer_has or not cell.told else Cause.BACKGROUND
+        return Cause.WORKER_PROCESS if cell.writer_has or not cell.told else Cause.BACKGROUND
     return Cause.ONE_INSTANCE if cell.writer_has or not cell.told else Cause.BACKGROUND
 
 

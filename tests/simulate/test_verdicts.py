@@ -6,10 +6,11 @@ import pytest
 
 from chaoscheck.engines.base import Instance, KillReceipt
 from chaoscheck.engines.fake import FakeFleet
-from chaoscheck.engines.fake_apps import Asked, Said, Shop
+from chaoscheck.engines.fake_apps import APPS, Asked, Said, Shop
 from chaoscheck.engines.fake_network import FakeTransport
 from chaoscheck.model.clock import NS
 from chaoscheck.model.verdict import Result, Verdict
+from chaoscheck.phases.matrix import CONFIRM_PAUSES_S, OTHER_READS
 from chaoscheck.run import conclude
 from chaoscheck.store import encode_result
 from chaoscheck.traffic.volley import Aim
@@ -295,3 +296,24 @@ def test_logins_refused_only_under_kills_never_pass(simulate: Simulate, monkeypa
     result, _ = simulate("stateless")
     assert result.verdict is Verdict.INCONCLUSIVE, result.reason
     assert "login.do is accepted under kills" in gates(result, Verdict.INCONCLUSIVE)
+
+
+@APPS.add("late-reviews")
+class LateReviews(Shop):
+    """A review is there for everyone once it was looked for as often as the matrix asks the reader."""
+
+    def handle(self, asked: Asked) -> Said:
+        text = asked.query.get("q", "")
+        looked = self.shared.setdefault("looked", {})
+        if text in self.reviews():
+            looked[text] = looked.get(text, 0) + 1
+            if looked[text] <= OTHER_READS + len(CONFIRM_PAUSES_S):
+                return Said(200, [])
+        return super().handle(asked)
+
+
+def test_write_that_lands_between_two_reads_of_the_matrix_is_no_state_of_one_instance(simulate: Simulate) -> None:
+    """The reader missed it, then the writer showed it: it may have reached both in between."""
+    result, _ = simulate("late-reviews")
+    found = [one for one in result.findings if one.promise == "reviews" and one.phase == "matrix"]
+    assert [one.anomaly for one in found] == ["FLICKER"]
