@@ -43,7 +43,8 @@ class Anomaly:
     and then `acker` is who showed it), "all-or-nothing" (nothing was, and half a write of `acker` is there); "" for
     values that should not exist at all.
     `cause` is what the contradiction itself proves, None where that takes more evidence. `besides` are the request ids
-    of further operations without which `read` contradicts nothing.
+    of further operations without which `read` contradicts nothing. `shown_ns` is when an instance other than `acker`
+    was last asked and showed it, -1 if none ever did.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Anomaly:
     guarantee: str = ""
     cause: Cause | None = None
     besides: tuple[str, ...] = ()
+    shown_ns: int = -1
 
 
 NEWEST = 64

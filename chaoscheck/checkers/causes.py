@@ -54,9 +54,11 @@ class Evidence:
     """Living acknowledgers lost so much that the losses under dead ones need no death to explain them."""
     without_faults: bool
     """Something was lost before anything had died at all."""
+    listed: bool
+    """Reads ask for a list, not for the object."""
 
     @classmethod
-    def of(cls, known: Timeline, tally: Tally, promise: str) -> Evidence:
+    def of(cls, known: Timeline, tally: Tally, promise: str, *, listed: bool = False) -> Evidence:
         earliest: dict[str, int] = {}
         for anomaly in tally.anomalies:
             if anomaly.acked_ns >= 0 and anomaly.healed_ns < 0:
@@ -74,7 +76,7 @@ class Evidence:
             if one.confirmed and one.guarantee and not _split(one) and not _holder_died_meanwhile(one, known)
         ]
         gone = [one for one in nowhere if one.healed_ns < 0]
-        orphans = sum(1 for one in gone if _died_before(one, known) is not None)
+        orphans = sum(1 for one in gone if one.shown_ns < 0 and _died_before(one, known) is not None)
         first_ns = min((death.death_ns for death in known.deaths), default=known.last_ns)
         return cls(
             known=known,
@@ -83,11 +85,23 @@ class Evidence:
             earliest_lost=earliest,
             without_deaths=len(gone) - orphans >= max(1.0, ALIKE * orphans),
             without_faults=any(one.read.done_ns < first_ns for one in nowhere),
+            listed=listed,
         )
+
+
+UNLISTED = frozenset({Cause.LOST_WITH_INSTANCE, Cause.COLLATERAL, Cause.BACKGROUND})
+"""What may also be said of an object that dropped out of a list: no instance shows it any more."""
 
 
 def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
     """The cause that the evidence allows; `background` where no fault is near."""
+    found = _explain(anomaly, evidence)
+    if evidence.listed and anomaly.guarantee and anomaly.healed_ns < 0 and found.cause in UNLISTED:
+        return Explained(anomaly=anomaly, cause=Cause.LISTING, death=None)
+    return found
+
+
+def _explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
     read = anomaly.read
     if any(store.t_ns <= max(read.done_ns, read.sent_ns) for store in evidence.known.of(StoreDied)):
         return Explained(anomaly=anomaly, cause=Cause.STORE, death=None)
@@ -102,8 +116,10 @@ def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
         return Explained(anomaly=anomaly, cause=cause, death=None)
     if _holder_died_meanwhile(anomaly, evidence.known):
         return Explained(anomaly=anomaly, cause=Cause.ONE_INSTANCE, death=None)
+    # What another instance showed was not only in the memory of the one that died.
+    shown = anomaly.shown_ns >= 0
     death = _died_before(anomaly, evidence.known)
-    if anomaly.healed_ns < 0 and death is not None and not evidence.without_deaths:
+    if anomaly.healed_ns < 0 and death is not None and not shown and not evidence.without_deaths:
         return _lost_with(anomaly, death, evidence)
     return _near(anomaly, evidence)
 
@@ -183,9 +199,9 @@ def _lost_with(anomaly: Anomaly, death: Death, evidence: Evidence) -> Explained:
 
 
 def _near(anomaly: Anomaly, evidence: Evidence) -> Explained:
-    """Another instance's death between the acknowledgement and the read, or just before it; else the background."""
+    """Another instance's death since it was last there, or just before the read; else the background."""
     read = anomaly.read
-    since = max(anomaly.acked_ns, read.sent_ns - NEAR_NS)
+    since = max(anomaly.acked_ns, anomaly.shown_ns, read.sent_ns - NEAR_NS)
     near = [
         death
         for death in evidence.known.deaths
@@ -209,6 +225,8 @@ _FIXES = {
     Cause.STORE: "the store itself went away: run again with a store that stays up",
     Cause.UNSETTLED: "what one instance acknowledged reaches the others late: acknowledge only when every instance "
     "would show it, or {store}",
+    Cause.LISTING: "this says nothing of the service yet, for a list that shows only some forgets the oldest: take the "
+    "object's id or address in `do`, and let `see` ask for that (or for a list that shows all)",
     Cause.BACKGROUND: "no one fault explains it: look for caches before the store, expiry that is too short, and races "
     "between requests of one session; and {store}",
 }

@@ -71,7 +71,12 @@ def judge_anomalies(plan: Plan, known: Timeline, seen: Seen) -> dict[str, Judged
 def _judge_one(
     name: str, promise: Promise, known: Timeline, seen: Seen, anomalies: list[Anomaly], hidden: int
 ) -> Judged:
-    evidence = Evidence.of(known, replace(seen.tallies[name], anomalies=anomalies), name)
+    evidence = Evidence.of(
+        known,
+        replace(seen.tallies[name], anomalies=anomalies),
+        name,
+        listed=KINDS.get(promise.kind).lists(promise),
+    )
     confirmed = [explain(one, evidence) for one in anomalies if one.confirmed]
     doubts = [one for one in anomalies if not one.confirmed]
     matched = same_sort(doubts, confirmed, known)
@@ -147,7 +152,7 @@ def user_findings(
     for (name, cause), group in judged.groups.items():
         one = representative(group)
         anomaly, death = one.anomaly, one.death
-        invalid = cause is Cause.STORE
+        invalid = cause in (Cause.STORE, Cause.LISTING)
         before_ms = (
             max((other.before_ns for other in group), default=-1) / 1e6 if cause is Cause.ACK_BEFORE_PERSIST else -1.0
         )
@@ -429,6 +434,7 @@ def _because(cause: Cause, words: Words, anomaly: str) -> str:
         or {
             Cause.ONE_INSTANCE: words.lives,
             Cause.LOST_WITH_INSTANCE: words.died,
+            Cause.LISTING: "the list that `see` asks for needn't show all there is",
         }.get(cause)
     )
     return f"{told} ({cause.value})" if told else cause.value

@@ -90,7 +90,7 @@ class State:
 class Suspicion:
     """A read that contradicts what was certain then, and the re-reads of it so far."""
 
-    __slots__ = ("acked_ns", "acker", "agreed", "agreed_ns", "by_read", "confirms", "name", "read", "value")
+    __slots__ = ("acked_ns", "acker", "agreed", "agreed_ns", "by_read", "confirms", "name", "read", "shown_ns", "value")
 
     def __init__(self, name: str, read: Op, state: State) -> None:
         self.name = name
@@ -99,6 +99,7 @@ class Suspicion:
         self.acker = state.acker
         self.acked_ns = state.acked_ns
         self.by_read = state.by_read
+        self.shown_ns = state.other_sent_ns
         self.confirms: list[Reread] = []
         self.agreed: dict[str, bool] = {read.via: False} if read.lane == _FINAL else {}
         self.agreed_ns: dict[str, int] = {}
@@ -374,6 +375,7 @@ class Fold:
             healed_ns=healed_ns,
             confirms=tuple(doubt.confirms),
             guarantee=guarantee,
+            shown_ns=doubt.shown_ns,
         )
 
     # Exposures.

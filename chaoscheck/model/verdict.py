@@ -45,6 +45,7 @@ class Cause(StrEnum):
     STORE = "store"
     BACKGROUND = "background"
     UNSETTLED = "not settled"
+    LISTING = "dropped out of a list"
     CONTENT = "its own content"
 
 

@@ -18,6 +18,10 @@ TRIES = 6
 """A check that holds now and then (one of two worker processes, say) passes for never holding once in 2^6."""
 
 PAUSE_S = 0.02
+LISTS = (
+    "its see asks for a list, not for the object: where that shows only some, the oldest drop out of it unlost; take "
+    "the object's id or address in do, and ask for that"
+)
 
 
 def controls(stage: Stage, prober: Prober) -> bool:
@@ -25,6 +29,8 @@ def controls(stage: Stage, prober: Prober) -> bool:
     where = stage.instances[min(stage.instances)]
     sound = True
     for name in _in_order(stage):
+        if prober.kind(name).lists(stage.plan.promises[name]):
+            stage.emit(events.Warned, text=f"{name}: {LISTS}")
         visitor = prober.visitor(Lane.CONTROL)
         sound = _one(stage, prober, visitor, name, where) and sound
     return sound

@@ -33,7 +33,7 @@ def matrix(stage: Stage, prober: Prober) -> None:
         for promise in stage.plan.promises:
             if promise != stage.plan.login:
                 _promise_pair(stage, prober, visitor, promise, writer, reader, logged_in)
-        _finish_elsewhere(stage, prober, visitor, writer, reader)
+        _finish_elsewhere(stage, prober, visitor, writer, reader, logged_in)
 
 
 def _own_pair(stage: Stage, prober: Prober, visitor: Visitor, promise: str, writer: Instance, reader: Instance) -> None:
@@ -187,13 +187,16 @@ def _later(
         visitor.lane = lane
 
 
-def _finish_elsewhere(stage: Stage, prober: Prober, visitor: Visitor, writer: Instance, reader: Instance) -> None:
+def _finish_elsewhere(
+    stage: Stage, prober: Prober, visitor: Visitor, writer: Instance, reader: Instance, logged_in: bool
+) -> None:
     """Actions of several requests: prepare on one instance, finish on the other."""
     if writer is reader:
         return
     for promise, plan in stage.plan.promises.items():
         requests = sum(2 if step.submit is not None else 1 for step in plan.do)
-        if requests < 2 or promise == stage.plan.login:
+        # Whoever isn't logged in there is refused for that.
+        if requests < 2 or promise == stage.plan.login or not (logged_in or plan.as_ == "guest"):
             continue
         value = prober.new_value(visitor)
         done = prober.call(visitor, promise, "do", value, Split(writer, reader, requests), client=visitor.client.copy())

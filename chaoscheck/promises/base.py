@@ -246,6 +246,11 @@ class Kind(Protocol):
         """What is wrong with the promise's own words for this kind, beyond missing keys; "" when nothing is."""
         return ""
 
+    @classmethod
+    def lists(cls, terms: Promise) -> bool:
+        """Whether `see` asks for a list of which an object may drop out without being lost, not for the object."""
+        return False
+
     def shows(self, seen: str, value: str) -> bool:
         """Whether a read that was ok and returned `seen` shows the write of `value`."""
         return True

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from chaoscheck.plan.steps import Promise
 from chaoscheck.promises.base import KINDS, Hand, Kind, Words
+from chaoscheck.steps.render import names_sent, names_taken
 
 READ_BACK = 8
 """Exposed objects that one turn reads at most; the rest is the next turn's, so that no turn takes for ever."""
@@ -26,6 +28,11 @@ class KeptKind(Kind):
         died="objects lived in the memory (or on the disk) of the instance that was killed",
         store="write new objects to a database (uploads: stream them to object storage) before acknowledging them",
     )
+
+    @classmethod
+    def lists(cls, promise: Promise) -> bool:
+        own = {"value", *names_taken(promise.do)}
+        return not any(names_sent(step) & own for step in promise.see)
 
     def begin(self, hand: Hand) -> None:
         """Nothing is there yet."""

@@ -163,18 +163,22 @@ class CompiledStep:
         return dict(merged.values())
 
 
-def names_needed(step: Step) -> frozenset[str]:
-    """Every `$name` that a step mentions, wherever it does."""
+def names_sent(step: Step) -> frozenset[str]:
+    """Every `$name` of its request."""
     body = "" if is_raw(step.body) else step.body or ""
     texts = [step.path, body, step.auth or "", *step.headers.values()]
     texts += [part for pair in (step.form or {}).items() for part in pair]
     texts += [json.dumps(step.json_)] if step.json_ is not None else []
-    strict = frozenset[str]().union(*(Template(text).needs for text in texts))
+    return frozenset[str]().union(*(Template(text).needs for text in texts))
+
+
+def names_needed(step: Step) -> frozenset[str]:
+    """Every `$name` that a step mentions, wherever it does."""
     loose: list[str] = []
     for expect in (step.expect, step.refused, step.gone):
         if expect is not None:
             loose += [expect.text or "", expect.match or "", expect.value or "", *expect.header.values()]
-    return strict.union(*(Template(text, lenient=True).needs for text in loose))
+    return names_sent(step).union(*(Template(text, lenient=True).needs for text in loose))
 
 
 def names_of_secrets(step: Step, auth: str | None) -> frozenset[str]:

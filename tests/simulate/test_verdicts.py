@@ -6,7 +6,7 @@ import pytest
 
 from chaoscheck.engines.base import Instance, KillReceipt
 from chaoscheck.engines.fake import FakeFleet
-from chaoscheck.engines.fake_apps import APPS, Asked, Said, Shop
+from chaoscheck.engines.fake_apps import APPS, Asked, Data, Said, Shop
 from chaoscheck.engines.fake_network import FakeTransport
 from chaoscheck.model.clock import NS
 from chaoscheck.model.verdict import Result, Verdict
@@ -317,3 +317,38 @@ def test_write_that_lands_between_two_reads_of_the_matrix_is_no_state_of_one_ins
     result, _ = simulate("late-reviews")
     found = [one for one in result.findings if one.promise == "reviews" and one.phase == "matrix"]
     assert [one.anomaly for one in found] == ["FLICKER"]
+
+
+@APPS.add("paged-reviews")
+class PagedReviews(Shop):
+    """The list of reviews shows the newest thirty."""
+
+    def handle(self, asked: Asked) -> Said:
+        if asked.path == "/newest":
+            return Said(200, list(self.reviews())[-30:])
+        return super().handle(asked)
+
+
+def test_objects_that_drop_out_of_a_paged_list_make_the_run_invalid(simulate: Simulate) -> None:
+    """Another instance showed them, so that nobody's death took them; and a list needn't show all there is."""
+    result, _ = simulate("paged-reviews", replace=("/reviews?q=$value", "/newest"))
+    assert result.verdict is Verdict.INVALID, result.reason
+    assert {(one.promise, one.cause.value, one.verdict) for one in result.findings} == {
+        ("reviews", "dropped out of a list", Verdict.INVALID)
+    }
+    assert any("asks for a list" in warning for warning in result.warnings)
+
+
+@APPS.add("listed-local-reviews")
+class ListedLocalReviews(PagedReviews):
+    """The same list, of reviews that only the instance has which took them."""
+
+    def reviews(self) -> Data:
+        return self.local.setdefault("reviews", {})  # type: ignore[no-any-return]
+
+
+def test_objects_of_one_instance_fail_though_a_list_is_asked_for(simulate: Simulate) -> None:
+    """What no other instance ever showed did not drop out of a list."""
+    result, _ = simulate("listed-local-reviews", replace=("/reviews?q=$value", "/newest"))
+    assert result.verdict is Verdict.FAIL, result.reason
+    assert "state in one instance" in causes(result)
