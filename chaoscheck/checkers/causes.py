@@ -29,6 +29,8 @@ ALIKE = 0.2
 BY_KILLS = frozenset(
     {Cause.LOST_WITH_INSTANCE, Cause.ACK_BEFORE_PERSIST, Cause.MID_WRITE, Cause.LOCAL_DISK, Cause.COLLATERAL}
 )
+WITH_ITS_OWN = BY_KILLS - {Cause.COLLATERAL}
+"""What only the death of who acknowledged it explains."""
 BETWEEN_INSTANCES = frozenset({Cause.ONE_INSTANCE, Cause.WORKER_PROCESS})
 
 
@@ -157,19 +159,21 @@ def same_sort(doubts: Iterable[Anomaly], confirmed: Sequence[Explained], known: 
     Workers re-read only the first of each sort; a doubt is matched only if every one that was re-read held up alike
     (all lost for good, or all healed), and for losses with an instance only if its own acknowledger died as well.
     """
+    healed: dict[tuple[str, str, str], set[bool]] = {}
+    first: dict[tuple[tuple[str, str, str], bool], Explained] = {}
+    for one in confirmed:
+        sort = _sort(one.anomaly, known)
+        healed.setdefault(sort, set()).add(one.anomaly.healed_ns >= 0)
+        first.setdefault((sort, one.cause in WITH_ITS_OWN), one)
     matched = []
     for doubt in doubts:
-        alike = [one for one in confirmed if _sort(one.anomaly, known) == _sort(doubt, known)]
-        if not alike or len({one.anomaly.healed_ns < 0 for one in alike}) > 1:
+        sort, death = _sort(doubt, known), _died_before(doubt, known)
+        alike = first.get((sort, death is not None))
+        if alike is None or len(healed[sort]) > 1:
             continue
-        death = _died_before(doubt, known)
-        died = death is not None
-        wanted = [one for one in alike if (one.cause in BY_KILLS - {Cause.COLLATERAL}) == died]
-        if wanted:
-            cause = wanted[0].cause
-            blamed = death if died else wanted[0].death
-            before = death.death_ns - doubt.acked_ns if died and death is not None and doubt.acked_ns >= 0 else -1
-            matched.append(Explained(anomaly=doubt, cause=cause, death=blamed, before_ns=before))
+        before = death.death_ns - doubt.acked_ns if death is not None and doubt.acked_ns >= 0 else -1
+        blamed = death if death is not None else alike.death
+        matched.append(Explained(anomaly=doubt, cause=alike.cause, death=blamed, before_ns=before))
     return matched
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from chaoscheck.checkers import causes
 from chaoscheck.checkers.base import Anomaly, Reread, Tally
-from chaoscheck.checkers.causes import Evidence, Explained, explain
+from chaoscheck.checkers.causes import Evidence, Explained, explain, same_sort
 from chaoscheck.checkers.timeline import Timeline, timeline
 from chaoscheck.model.clock import NS
 from chaoscheck.model.events import Event, InstanceDied
@@ -65,3 +71,32 @@ def test_losses_with_a_dead_instance_keep_their_cause_beside_holders_that_died_u
     orphans = [lost("web-1.1", after, session=f"b{number}", read_ns=later_ns) for number in range(3)]
     causes = [one.cause for one in told([died("web-1.1", READ_NS + NS // 10)], *unasked, *orphans)]
     assert causes == [Cause.ONE_INSTANCE] * 3 + [Cause.LOST_WITH_INSTANCE] * 3
+
+
+def test_object_that_another_instance_showed_was_not_lost_with_its_maker() -> None:
+    """It was elsewhere too, so that whatever took it away was not the one death."""
+    confirms = (missed("web-2.1", READ_NS + NS // 50), missed("web-3.1", READ_NS + NS // 20))
+    death = died("web-1.1", READ_NS - NS // 2)
+    [alone] = told([death], lost("web-1.1", confirms))
+    [shown] = told([death], replace(lost("web-1.1", confirms), shown_ns=READ_NS - NS // 4))
+    assert (alone.cause, shown.cause) == (Cause.LOST_WITH_INSTANCE, Cause.BACKGROUND)
+
+
+def test_doubts_are_matched_in_time_that_grows_with_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand losses are one defect, and no reason to wait minutes for a verdict."""
+    asked = 0
+    sort = causes._sort
+
+    def counting(*given: Any) -> tuple[str, str, str]:
+        nonlocal asked
+        asked += 1
+        return sort(*given)
+
+    monkeypatch.setattr(causes, "_sort", counting)
+    known = timeline([died("web-1.1", READ_NS - NS // 2)])
+    confirmed = told([died("web-1.1", READ_NS - NS // 2)], lost("web-1.1", (missed("web-2.1", READ_NS + 1),)))
+    doubts = [replace(lost("web-1.1", (), session=f"s{number}"), confirmed=False) for number in range(500)]
+    matched = same_sort(doubts, confirmed * 500, known)
+    assert len(matched) == 500
+    assert {one.cause for one in matched} == {confirmed[0].cause}
+    assert asked <= 1000
