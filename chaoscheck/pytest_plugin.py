@@ -110,7 +110,8 @@ def pytest_runtest_makereport(
     missed = [ran for ran in runs if ran.wanted not in (None, ran.result.verdict.value)]
     asserted = report.failed and call.excinfo is not None and call.excinfo.errisinstance(AssertionError)
     shown = missed or ([ran for ran in runs if ran.result.verdict != "PASS"] if asserted else [])
-    if shown and (report.passed or asserted):
+    skipped = report.skipped and not hasattr(report, "wasxfail")
+    if shown and (report.passed or skipped or asserted):
         report.outcome = "failed"
         said = [essence(ran) for ran in shown]
         if asserted and not missed and call.excinfo is not None:
@@ -187,6 +188,7 @@ def _run(item: pytest.Item, plan: str | Path, overrides: dict[str, Any], *, want
     reports = config.rootpath / (config.getoption("--chaoscheck-reports") or "reports")
     engine = config.getoption("--chaoscheck-engine")
     keys = _keys(overrides) | ({("engine",): engine} if engine else {})
+    wrong = ""
     try:
         loaded = load_plan(_find(item, plan), overrides=keys)
         with _turn():
@@ -194,7 +196,10 @@ def _run(item: pytest.Item, plan: str | Path, overrides: dict[str, Any], *, want
     except ChaosError as error:
         hint = f"\nhint: {error.hint}" if error.hint else ""
         place = f"{place}: " if (place := getattr(error, "place", "")) else ""
-        pytest.fail(f"INVALID  {place}{error.message}{hint}", pytrace=False)
+        wrong = f"INVALID  {place}{error.message}{hint}"
+    if wrong:
+        # Outside of the handler, lest pytest tell of an error during an error.
+        pytest.fail(wrong, pytrace=False)
     ran = Ran(result=result, folder=folder.path, wanted=wanted)
     item.stash.setdefault(_RAN, []).append(ran)
     if result.interrupted:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,9 +17,10 @@ from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.codec import Unreadable, decode, encode
 from chaoscheck.model.events import Event, read_events
 from chaoscheck.model.history import BalancerRow, Row, read_file
+from chaoscheck.model.litter import EVENTS, IGNORE
 from chaoscheck.model.verdict import Result
 from chaoscheck.plan.load import key_lines
-from chaoscheck.plan.plan import LoadedPlan, Plan
+from chaoscheck.plan.plan import Accounts, LoadedPlan, Plan
 from chaoscheck.steps.mask import MASK
 
 RESULT_VERSION = 1
@@ -71,12 +73,15 @@ class RunFolder:
         self.history = path / "history"
         self.logs = path / "logs"
         self.result_file = path / "result.json"
-        self._events_file = path / "events.ndjson"
+        self._events_file = path / EVENTS
         self._balancer_file = self.history / "balancer.ndjson"
 
     @classmethod
     def create(cls, reports: Path, run: str, loaded: LoadedPlan) -> RunFolder:
         """Make `reports/<run>` (FileExistsError when it is there), save the plan, and point `reports/latest` to it."""
+        if not reports.exists() or not any(reports.iterdir()):
+            reports.mkdir(parents=True, exist_ok=True)
+            (reports / ".gitignore").write_text(IGNORE, encoding="utf-8")
         folder = cls(reports / run)
         folder.history.mkdir(parents=True)
         folder.logs.mkdir()
@@ -179,9 +184,29 @@ def _saved(loaded: LoadedPlan) -> str:
     """The plan with every default. Settings that don't stand in its text are masked: what the environment, an env file
     or a compose file gave may be secret, and judging needs none of it."""
     data = loaded.plan.model_dump(mode="json", by_alias=True)
-    for section in (data["target"], *data["stores"].values()):
-        for texts in (section["env"], section["build_args"], section["container"]["texts"]):
-            texts.update({name: MASK for name, text in texts.items() if text not in loaded.text})
+
+    def masked(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: masked(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [masked(each) for each in value]
+        return MASK if isinstance(value, str) and value not in loaded.text else value
+
+    target, accounts = data["target"], data["accounts"]
+    for section in (target, *data["stores"].values()):
+        ready, container = section["ready"] or {}, section["container"]
+        for holder, names in (
+            (section, ("env", "build_args", "command", "setup", "headers")),
+            (container, ("texts", "command", "entrypoint")),
+            (ready, ("command",)),
+        ):
+            holder |= {name: masked(holder[name]) for name in names if holder.get(name)}
+    if target["auth"] and target["auth"] not in loaded.text:
+        user = target["auth"].partition(":")[0]
+        target["auth"] = f"{masked(user)}:{MASK}"
+    if accounts["password"] != Accounts().password:
+        accounts["password"] = masked(accounts["password"])
+    data["secrets"] = masked(data["secrets"])
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -190,7 +215,8 @@ def load(path: Path) -> RunFolder:
     if path.is_file() and path.name == LATEST:
         path = path.parent / path.read_text(encoding="utf-8").strip()
     if not path.is_dir():
-        raise HistoryDamaged(f"there is no run at {path}", hint=_FOREIGN)
+        near = Path("reports") / path
+        raise HistoryDamaged(f"there is no run at {path}", hint=f"is it {near}?" if near.exists() else _FOREIGN)
     path = path.resolve()
     missing = [name for name in ("plan.yaml", "plan.json", "events.ndjson", "history") if not (path / name).exists()]
     if missing:

@@ -12,6 +12,7 @@ from chaoscheck.model.events import (
     HistoryClosed,
     InstanceDied,
     Interrupted,
+    RateChosen,
     RunEnded,
     StoreDied,
     TransportProved,
@@ -161,6 +162,7 @@ def _load(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
     none = INCONCLUSIVE if cut_short(known) else INVALID
     yield gate("users were served", PASS if attempts else none, "some requests", f"{attempts} requests", n=attempts)
     yield _generator(pace(known.events))
+    yield from _rate(known)
     for promise, count in sorted(seen.unrecognised.items()):
         share = count.unknown / count.reads if count.reads else 0.0
         if share > UNRECOGNISED:
@@ -204,6 +206,20 @@ def _generator(seen: Pace) -> Gate:
         n=len(seen.samples),
         detail=f"what this run shows may be its slowness, not the service's: {remedy}" if late or full else "",
     )
+
+
+def _rate(known: Timeline) -> Iterator[Gate]:
+    """Told where the run chose it, for what the run shows holds at that rate."""
+    chosen = list(known.of(RateChosen))
+    if chosen:
+        first, last = chosen[0], chosen[-1]
+        yield gate(
+            "the service keeps up",
+            PASS,
+            "a rate that it sustains without any kill",
+            f"{last.rate:g} requests/s by {last.users} users; at {first.tried:g} it answered {first.answered:.0f}",
+            detail=f"p95 was {first.p95_ms / 1000:.1f} s and {first.bad:.0%} failed; traffic.rate sets the rate",
+        )
 
 
 def _kills(known: Timeline) -> Gate:

@@ -20,6 +20,7 @@ from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Step
 from chaoscheck.promises.base import KINDS, Kind
 from chaoscheck.steps.blob import MEDIA_TYPE, file_name, is_raw
+from chaoscheck.steps.mask import Masker
 from chaoscheck.steps.render import default_auth
 
 ENTRY = "$ENTRY"
@@ -265,6 +266,7 @@ class _Curl:
         self._addresses = {event.instance: event.address for event in known.of(InstanceStarted)}
         public = plan.target.public_url
         self._host = public.partition("//")[2] if public else ""
+        self._masker = Masker(plan.secrets)
 
     def link(self, op: Op, note: str) -> ChainLink:
         return ChainLink(
@@ -301,6 +303,7 @@ class _Curl:
         if method != "GET":
             words += self._body(step, names)
         words.append(f"http://{self._where(op.via)}{_filled(step.path, names)}")
+        words = [self._masker.known(word) for word in words]
         typed = " ".join(f'"{word}"' if word.startswith("http://$") else shlex.quote(word) for word in words)
         return f"{typed}  # with the form's hidden fields" if step.method == "submit" and op.judged else typed
 

@@ -14,6 +14,12 @@ from chaoscheck.model.verdict import Gate, Level
 from chaoscheck.plan.plan import Plan
 from chaoscheck.promises.base import KINDS, Inspects, Pairs
 
+NO_BURST = (
+    "no write was acknowledged within the seconds that a burst is given: lower traffic.rate, so that the service has "
+    "time for it, or raise chaos.rounds; `gates: {a burst was on every slot: warn}` lets the rest decide, and the run "
+    "then says nothing of what is acknowledged before it is persisted"
+)
+
 
 def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
     """Every one is INCONCLUSIVE where it isn't met."""
@@ -124,12 +130,14 @@ def _bursts(plan: Plan, known: Timeline, seen: Seen) -> Gate:
         for strike in known.kills
         if strike.landed and strike.began.mode == "burst" and seen.burst_acks.get(strike.began.victim, 0) > 0
     }
+    whole = len(held) >= plan.instances
     return gate(
         "a burst was on every slot",
-        PASS if len(held) >= plan.instances else INCONCLUSIVE,
+        PASS if whole else INCONCLUSIVE,
         "writes acknowledged by a victim that a burst was held on, once a slot",
         f"{len(held)} of {plan.instances} slots",
         n=sum(seen.burst_acks.values()),
+        detail="" if whole else NO_BURST,
         group="coverage",
     )
 

@@ -30,7 +30,7 @@ from chaoscheck.checkers.findings import (
     user_findings,
 )
 from chaoscheck.checkers.known import marked, notes, started_on
-from chaoscheck.checkers.levels import decides, leveled
+from chaoscheck.checkers.levels import decides, leveled, promise_level
 from chaoscheck.checkers.places import gate_place, place
 from chaoscheck.checkers.reason import reason
 from chaoscheck.checkers.recovery import recovery_gate, recovery_ms
@@ -209,10 +209,23 @@ class _Judgement:
         for summary in promises:
             yield self._promise_gate(summary, findings)
         yield from coverage_gates(self.plan, self.known, self.seen)
+        yield from self._somebody_decides(promises)
         if self.plan.budget is not None:
             yield from budget_gates(self.plan.budget, self.known, self.seen.traffic, self.plan.evidence.confidence)
             if self.plan.budget.recovery is not None:
                 yield recovery_gate(self.plan.budget.recovery, self.known.kills, self.seen.traffic)
+
+    def _somebody_decides(self, promises: Sequence[PromiseSummary]) -> Iterator[Gate]:
+        """Where what is known leaves nothing to decide by, promises that only warn are all that was left to look at."""
+        warned = [one.promise for one in promises if promise_level(self.plan, one.promise) is Level.WARN]
+        if warned and all(one.promise in warned or _short_as_known(one) for one in promises):
+            yield gate(
+                "a promise decides",
+                Verdict.INCONCLUSIVE,
+                "one that was shown either way",
+                f"what isn't known to be broken is at warn: {', '.join(warned)}",
+                group="coverage",
+            )
 
     def _placed(self, one: Gate) -> Gate:
         return replace(one, place=gate_place(one, self.loaded, self.file))
@@ -384,8 +397,12 @@ class _Judgement:
 
 
 def _short_as_known(one: PromiseSummary) -> bool:
-    """Too little was left whole to be exposed, where the plan knows what breaks it: nothing new to fail for."""
-    return one.known > 0 and one.verdict is Verdict.INCONCLUSIVE and not one.suspicions_open
+    """Too little was left whole to be exposed, where the plan knows what breaks it: nothing new to fail for.
+
+    Only as much as it broke: evidence that would be missing without the defect, too, is missing.
+    """
+    hidden = one.known >= max(1, one.needed - one.exposures)
+    return hidden and one.verdict is Verdict.INCONCLUSIVE and not one.suspicions_open
 
 
 _PLACES = {Phase.MATRIX.value: ", pairs of the matrix", Phase.CONTROLS.value: ", tries of the controls"}

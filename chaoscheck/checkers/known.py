@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from chaoscheck.checkers.findings import BROKEN
+from chaoscheck.checkers.states import CRITICAL
 from chaoscheck.errors import PlanError
 from chaoscheck.model.clock import NS
 from chaoscheck.model.events import RunStarted
@@ -39,6 +40,12 @@ def check_known(loaded: LoadedPlan) -> None:
                 hint=nearest(entry.finding.upper(), names),
                 place=loaded.place("known", str(number), "finding"),
             )
+        if entry.finding in CRITICAL:
+            raise PlanError(
+                f"known: {entry.finding} shows one user what is another's, and no plan can let that pass",
+                hint="mend the service; nothing else of this promise is safe to judge before",
+                place=loaded.place("known", str(number), "finding"),
+            )
         key = (entry.promise, entry.finding, entry.cause or "")
         if key in said:
             raise PlanError(
@@ -56,8 +63,8 @@ def anomalies(kind: str) -> frozenset[str]:
 
 
 def started_on(start: RunStarted | None) -> date:
-    """The day (UTC) on which a run began; the first of all where that isn't known."""
-    return datetime.fromtimestamp(start.wall_ns // NS, UTC).date() if start is not None else date.min
+    """The day (UTC) on which a run began; the last of all where that isn't known, so that nothing is excused."""
+    return datetime.fromtimestamp(start.wall_ns // NS, UTC).date() if start is not None else date.max
 
 
 def marked(found: Iterable[Finding], entries: Sequence[Known], day: date) -> list[Finding]:

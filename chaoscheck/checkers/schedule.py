@@ -217,9 +217,10 @@ class ScheduleChecker:
         return None
 
     def _missing(self, tick: int, op: Op, due_ns: int, death: Death | None) -> _Doubt | None:
-        if death is not None and (self._apart or not self._common):
+        gone = death or self._unasked(due_ns)
+        if gone is not None and (self._apart or not self._common):
             self._told.add(tick)
-            self._odd.append(f"{self.promise}: tick {tick} may be in the ledger that went with {death.incarnation}")
+            self._odd.append(f"{self.promise}: tick {tick} may be in the ledger that went with {gone.incarnation}")
             return None
         if tick < self._newest and (page := self._begins_after(tick, op.sent_ns)):
             self._told.add(tick)
@@ -258,6 +259,16 @@ class ScheduleChecker:
     def _all_asked(self, until_ns: int, sent_ns: int) -> bool:
         """Whether every instance that is not known to be dead answered a later question."""
         return all(ledger.sent_ns > until_ns for who, ledger in self._ledgers.items() if not self._dead(who, sent_ns))
+
+    def _unasked(self, due_ns: int) -> Death | None:
+        """The death of somebody who may have run it, much later, and was never asked for it in between."""
+        until_ns = due_ns + self._every_ns + self._lock_ns + GRACE_NS
+        for death in self._deaths.values():
+            ledger = self._ledgers.get(death.incarnation)
+            asked = ledger is not None and ledger.sent_ns > until_ns
+            if not asked and death.death_ns + death.error_ns >= due_ns - self._every_ns:
+                return death
+        return None
 
     def _dead(self, who: str, sent_ns: int) -> bool:
         death = self._deaths.get(who)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TypeVar
 
 from chaoscheck.checkers.base import Death
@@ -143,8 +144,11 @@ def life_of(incarnation: str) -> int:
 def _spans(events: Sequence[Event], last_ns: int) -> tuple[Span, ...]:
     begun = [event for event in events if isinstance(event, PhaseBegan)]
     ends = [event.t_ns for event in begun[1:]] + [last_ns]
+    # A baseline that begins again found that it was too much load: what came before was only the way to it.
+    again = [event.phase == later.phase for event, later in pairwise(begun)] + [False]
     return tuple(
-        Span(phase=event.phase, began_ns=event.t_ns, ended_ns=end) for event, end in zip(begun, ends, strict=False)
+        Span(phase=Phase.WARM_UP.value if repeated else event.phase, began_ns=event.t_ns, ended_ns=end)
+        for event, end, repeated in zip(begun, ends, again, strict=False)
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from rich.console import Console
 
+from chaoscheck.engines.base import Attaches
 from chaoscheck.errors import NotAllowed
 from chaoscheck.phases.choose import as_found, choose_balancer, choose_engine
 from chaoscheck.phases.permission import Allowed, permitted
 from chaoscheck.plan.plan import LoadedPlan
+from chaoscheck.run import sweep
 
 
 def say_taken(loaded: LoadedPlan, console: Console, *, whole: bool) -> None:
@@ -23,6 +25,8 @@ def say_taken(loaded: LoadedPlan, console: Console, *, whole: bool) -> None:
 def settle(loaded: LoadedPlan, allowed: Allowed, say: Callable[[str], None]) -> LoadedPlan:
     """The plan with what is found of what runs already. Raises NotAllowed before anything is sent or killed."""
     engine = choose_engine(loaded, say=say)
+    if allowed.kill and isinstance(engine, Attaches):
+        sweep(engine, say)
     found = as_found(loaded, engine)
     permitted(found, engine, choose_balancer(found, engine), allowed)
     return found

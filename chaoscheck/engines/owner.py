@@ -54,7 +54,7 @@ class Owner:
             return False
         if self.boot != _boot():
             return self._of_an_earlier_boot()
-        return self.space == _space() and _started(self.pid) != self.started
+        return self.space == _space() and _ended(self.pid, self.started)
 
     def _of_an_earlier_boot(self) -> bool:
         """Of this very machine: containers of one image share what they know of theirs, so they prove nothing."""
@@ -92,6 +92,20 @@ def _space() -> str:
         return str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         return ""
+
+
+def _ended(pid: int, started: str) -> bool:
+    """Whether that process is gone. One that can't be looked at (another user's, with hidepid) may well live."""
+    now = _started(pid)
+    if now:
+        return now != started
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return _started(pid) != started
 
 
 def _started(pid: int) -> str:

@@ -43,7 +43,7 @@ def _killing(loaded: LoadedPlan, engine: Engine, allowed: Allowed) -> list[str]:
         return [f"attached to {len(found)} containers, of which none is killed:", *lines]
     if not allowed.kill:
         raise NotAllowed(
-            f"this run would kill {len(found)} containers that it did not start, each several times; none was touched",
+            f"this run would kill {len(found)} containers that it did not start, each at least once; none was touched",
             hint="add --allow-kill if these may die, or use `chaoscheck try`, which kills nobody",
             details="\n".join(found),
         )

@@ -15,7 +15,7 @@ _QUOTE = "is a bracket, a quote or an indent missing? A text with `: `, `#`, `*`
 def parse(text: str, path: Path, what: tuple[str, str]) -> tuple[dict[str, Any], dict[str, int]]:
     """The mapping of that text, and dotted path of a key -> its line. `what` says, and hints, that it must be one."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = tree(text, path)
         raw = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -30,6 +30,33 @@ def parse(text: str, path: Path, what: tuple[str, str]) -> tuple[dict[str, Any],
     lines: dict[str, int] = {}
     mark(node, (), lines, path)
     return raw, lines
+
+
+def tree(text: str, path: Path) -> yaml.Node | None:
+    """The nodes of that text. Raises PlanError for one that aliases or nesting blow up beyond what anybody wrote."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        size = _size(node, {})
+    except RecursionError:
+        raise PlanError("it is nested too deeply", place=path.name, hint=_SMALLER) from None
+    if size > MOST_NODES:
+        raise PlanError(f"its aliases make it larger than {MOST_NODES} values", place=path.name, hint=_SMALLER)
+    return node
+
+
+MOST_NODES = 200_000
+_SMALLER = "write out what its aliases (*name) stand for, as far as it is needed"
+
+
+def _size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
+    """Values in it, each alias counted as what it stands for; too many for one that stands for itself."""
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    if id(node) not in sizes:
+        sizes[id(node)] = MOST_NODES + 1
+        pairs = isinstance(node, yaml.MappingNode)
+        sizes[id(node)] = 1 + sum(_size(part, sizes) for each in node.value for part in (each if pairs else (each,)))
+    return sizes[id(node)]
 
 
 def mark(node: yaml.Node | None, keys: tuple[str, ...], lines: dict[str, int], path: Path) -> None:

@@ -137,6 +137,13 @@ def compare(before: Result, after: Result, plans: tuple[str, str]) -> Comparison
 def _worse(before: Result, after: Result, findings: Iterable[FindingChange]) -> Iterable[str]:
     if after.verdict.rank > before.verdict.rank:
         yield f"{after.verdict.value} after {before.verdict.value}"
+    elif after.verdict in (Verdict.INVALID, Verdict.INCONCLUSIVE) and before.verdict is not after.verdict:
+        # It shows less, so that nothing says that what was broken is not.
+        yield f"{after.verdict.value}: what {before.verdict.value} was said of may be so still"
+    decided = {gate.name for gate in after.gates if gate.group == "promises" and (gate.counts or gate.known)}
+    for gate in before.gates:
+        if gate.group == "promises" and gate.counts and gate.name not in decided:
+            yield f"no longer decides: {gate.name}"
     for one in findings:
         if one.before == 0 and not one.known:
             yield f"new: {one.promise}: {one.anomaly}, {one.cause}"

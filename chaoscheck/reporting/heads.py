@@ -58,7 +58,8 @@ def head(path: Path) -> Head | None:
         return _troubled(path, "no verdict yet: under way, or cut off") if ours else None
     try:
         return _read(path, data)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        # Whatever lies there, it must not cost the run that has just ended its verdict.
         return _troubled(path, "its result.json can't be read")
 
 

@@ -110,7 +110,7 @@ def index(listed: list[Head]) -> str:
 
 def _entry(one: Head) -> Entry:
     word = one.verdict.value if one.verdict else "no verdict"
-    folder = quote(one.run)
+    folder = quote(os.fsencode(one.run))
     return Entry(
         head=one,
         word=word,

@@ -3,7 +3,8 @@
 JUnit knows no "don't know", and a skipped case is green everywhere, so neither of the two that aren't a failure of the
 service may be skipped: INVALID (the run can't be trusted) and INCONCLUSIVE (it shows too little) are <error>s of that
 type, so that failures count what is broken and nothing else. What the plan keeps from deciding (a known finding, a gate
-at warn or off) is <skipped>: every CI system shows that with its text, and none of them fails for it.
+at warn or off) is <skipped>: every CI system shows that with its text, and none of them fails for it. So is what a run
+that is red already had no time to show: one defect is one red case.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def junit(result: Result) -> bytes:
     groups: dict[str, list[Gate]] = {}
     for gate in _gates(result):
         groups.setdefault(gate.group, []).append(gate)
-    counts = _counts([gate for gates in groups.values() for gate in gates])
+    counts = _counts([gate for gates in groups.values() for gate in gates], result)
     # The schema that Jenkins checks against has no place for skipped ones here.
     del counts[SKIPPED]
     head = {"name": one_line(f"chaoscheck {result.plan}"), "time": f"{result.duration_s:.3f}"}
@@ -73,8 +74,10 @@ def _gates(result: Result) -> list[Gate]:
     ]
 
 
-def _tag(gate: Gate) -> str:
+def _tag(gate: Gate, result: Result) -> str:
     """The element of what the gate has to tell; "" where it simply holds."""
+    if gate.verdict is Verdict.INCONCLUSIVE and result.verdict is Verdict.FAIL:
+        return SKIPPED
     if gate.counts and gate.verdict is not Verdict.PASS:
         return _TAG[gate.verdict]
     return SKIPPED if gate.verdict is not Verdict.PASS or gate.known else ""
@@ -84,7 +87,7 @@ def _suite(root: ET.Element, group: str, gates: list[Gate], result: Result) -> N
     name = one_line(f"{result.plan}.{group}")
     took = result.duration_s if group == "promises" else 0.0
     head = {"name": name, "timestamp": one_line(result.started.removesuffix("Z")), "time": f"{took:.3f}"}
-    suite = ET.SubElement(root, "testsuite", head | _counts(gates))
+    suite = ET.SubElement(root, "testsuite", head | _counts(gates, result))
     properties = ET.SubElement(suite, "properties")
     for key, value in (("run", result.run), ("seed", str(result.seed)), ("command", result.command)):
         ET.SubElement(properties, "property", name=key, value=one_line(value))
@@ -98,17 +101,17 @@ def _suite(root: ET.Element, group: str, gates: list[Gate], result: Result) -> N
 
 
 def _case(case: ET.Element, gate: Gate, result: Result) -> None:
-    tag = _tag(gate)
+    tag = _tag(gate, result)
     if not tag:
         ET.SubElement(case, "system-out").text = visible(_brief(gate))
         return
-    sort = gate.verdict.value if tag != SKIPPED else "KNOWN" if gate.known else gate.level.value
+    sort = "KNOWN" if gate.known and tag == SKIPPED else gate.verdict.value if gate.counts else gate.level.value
     problem = ET.SubElement(case, tag, type=sort, message=one_line(_brief(gate), 300))
     problem.text = visible(_text(gate, result))
 
 
-def _counts(gates: list[Gate]) -> dict[str, str]:
-    tags = Counter(_tag(gate) for gate in gates)
+def _counts(gates: list[Gate], result: Result) -> dict[str, str]:
+    tags = Counter(_tag(gate, result) for gate in gates)
     return {
         "tests": str(len(gates)),
         "failures": str(tags["failure"]),

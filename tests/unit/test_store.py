@@ -93,6 +93,16 @@ def test_latest_points_to_the_newest_run(tmp_path: Path) -> None:
     assert load(tmp_path / "reports" / "latest").run == "20261122-999999-newer-0000"
 
 
+def test_new_folder_of_runs_is_kept_from_git_and_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
+    """Runs hold answers of the service; but what a project ignores in its own folder is its own business."""
+    story.write(tmp_path, traffic=False)
+    assert (tmp_path / "reports" / ".gitignore").read_text().splitlines()[-1] == "*"
+    (tmp_path / "used" / "reports").mkdir(parents=True)
+    (tmp_path / "used" / "reports" / "mine.txt").touch()
+    story.write(tmp_path / "used", traffic=False)
+    assert not (tmp_path / "used" / "reports" / ".gitignore").exists()
+
+
 def test_latest_without_symlinks_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where symlinks can't be made, `latest` still leads to the run."""
 
@@ -216,3 +226,27 @@ def test_settings_that_the_environment_gave_are_not_saved(tmp_path: Path) -> Non
     assert "hidden" not in saved
     assert again.target.env == {"OPEN": "yes-it-is", "URL": "***"}
     assert again.model_copy(update={"target": loaded.plan.target, "stores": loaded.plan.stores}) == loaded.plan
+
+
+def test_secret_of_the_environment_is_nowhere_in_what_is_saved(tmp_path: Path) -> None:
+    """Not in headers, credentials, commands, checks and passwords either: a run's folder is what CI keeps."""
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(
+        "target:\n"
+        "  image: i\n"
+        "  headers: {X-Gateway: '${S}', X-Open: as-written}\n"
+        "  auth: 'admin:${S}'\n"
+        "  setup: ['migrate --dsn ${S}']\n"
+        "  container: {command: 'serve --key ${S}', entrypoint: ['sh', '${S}']}\n"
+        "stores: {db: {image: d, container: {command: 'db --pw ${S}'}, ready: {command: [ping, '${S}']}}}\n"
+        "accounts: {template: u-$n, password: '${S}'}\n"
+        "secrets: ['${S}']\n"
+        "promises: {p: {kind: kept, do: {post: /}, see: {get: /}}}\n"
+    )
+    loaded = load_plan(plan, environment={"S": "hidden-1"})
+    assert loaded.plan.secrets == ("hidden-1",)
+    with RunFolder.create(tmp_path, "run", loaded) as folder:
+        again = folder.plan().plan
+    assert not [path for path in folder.path.rglob("*") if path.is_file() and "hidden-1" in path.read_text()]
+    assert again.target.headers == {"X-Gateway": "***", "X-Open": "as-written"}
+    assert (again.target.auth, again.accounts.password) == ("admin:***", "***")

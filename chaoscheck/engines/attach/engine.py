@@ -11,7 +11,7 @@ from chaoscheck.engines.attach.pending import Pending, pending
 from chaoscheck.engines.base import ENGINES, Fleet, Site
 from chaoscheck.engines.docker.base import connect, examined, find, talking
 from chaoscheck.errors import EngineUnavailable, PlanError
-from chaoscheck.model.checkup import Check, ok, problem
+from chaoscheck.model.checkup import Check, ok, problem, warn
 from chaoscheck.plan.plan import LoadedPlan
 
 _LEAST, _MOST = 2, 20
@@ -76,6 +76,9 @@ class AttachEngine:
         """How the engine stands, and whom a run would find there."""
         if plan is None:
             return
+        if left := [one.container[:12] for one in pending() if one.owner.provably_gone()]:
+            down = f"killed by a run that is gone, and perhaps still down: {', '.join(left)}"
+            yield warn("leftovers", down, "the next run starts them again, or chaoscheck clean")
         yield from examined(plan.plan.addresses, None)
         try:
             yield ok("instances", "; ".join(self.found(plan)))

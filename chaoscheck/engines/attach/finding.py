@@ -42,9 +42,15 @@ class Seen:
 
     @property
     def policy(self) -> str:
-        """Its restart policy, "" where it has none that acts."""
-        name = str((self.raw["HostConfig"].get("RestartPolicy") or {}).get("Name") or "")
-        return name if name in _RESTARTS else ""
+        """Its restart policy, "" where it has none that acts. One that gives up after some deaths leaves it down."""
+        said = self.raw["HostConfig"].get("RestartPolicy") or {}
+        name = str(said.get("Name") or "")
+        return name if name in _RESTARTS and not said.get("MaximumRetryCount") else ""
+
+    @property
+    def removes_itself(self) -> bool:
+        """Whether the engine removes it once it ended."""
+        return bool(self.raw["HostConfig"].get("AutoRemove"))
 
     @property
     def orchestrated(self) -> bool:

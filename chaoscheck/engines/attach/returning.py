@@ -47,20 +47,27 @@ class Returning:
         return bool(seen.policy) and not seen.orchestrated and not can_hold(seen)
 
     def require(self, seen: Seen) -> None:
-        """PlanError where nothing that can be seen would bring it back."""
+        """PlanError where nothing that can be seen would bring it back, or where its death would remove it."""
+        if self._attach.restart and seen.removes_itself:
+            raise PlanError(
+                f"{seen.name} was started with --rm: its death removes it, and nothing can start it again",
+                place=self._site.plan.place("target", "attach"),
+                hint="start it without --rm, or say restart: false where something of yours puts another in its place",
+            )
         if self._attach.restart is not None or seen.policy or seen.orchestrated:
             if self._attach.restart is None and self.is_ours(seen):
                 why = "from here its kill can't be made to look like a crash, so its restart policy doesn't act"
                 self._site.say(f"{seen.name} is started again by chaoscheck: {why}")
             return
         raise PlanError(
-            f"nothing would bring {seen.name} back once it is killed: it has no restart policy",
+            f"nothing would bring {seen.name} back once it is killed: it has no restart policy that always acts",
             place=self._site.plan.place("target", "attach"),
             hint="say restart: true (chaoscheck starts it again), or restart: false where something of yours does",
         )
 
     def goes_down(self, seen: Seen, *, ours: bool) -> None:
-        """It is killed next."""
+        """It is killed next. Whoever runs already comes in nobody's place: somebody scaled, say."""
+        self.known.update(one.life for one in labelled(self._client, self._labels))
         path = note(self._site.run, seen.id) if ours else None
         self._down[seen.id] = Down(seen=seen, ours=ours, path=path)
 
@@ -74,7 +81,10 @@ class Returning:
             self.await_next(down.seen)
 
     def await_next(self, victim: Seen) -> Seen:
-        """The same container, or another with the same labels, in a life that nobody knows yet. Raises NotReady."""
+        """The same container in a life that nobody knows yet; where it may be replaced, another with its labels, too.
+
+        Raises NotReady.
+        """
         within_s = self._attach.within
         down = self._down.get(victim.id)
         if down is not None and down.ours:
@@ -83,7 +93,7 @@ class Returning:
         patience = Patience(within_s, self._site.say)
         while True:
             for seen in labelled(self._client, self._labels):
-                if seen.life not in self.known:
+                if seen.life not in self.known and (seen.id == victim.id or self._may_be_replaced(victim, down)):
                     self._forget(victim)
                     return seen
             waited = time.monotonic() - began
@@ -99,6 +109,12 @@ class Returning:
             if (now.raw["State"].get("Health") or {}).get("Status", "healthy") == "healthy":
                 return
             time.sleep(_POLL_S * 5)
+
+    def _may_be_replaced(self, victim: Seen, down: Down | None) -> bool:
+        """Whether another container may come in its place: neither chaoscheck nor a restart policy makes one."""
+        if down is not None and down.ours:
+            return False
+        return self._attach.restart is False or victim.orchestrated
 
     def _start(self, victim: Seen) -> None:
         now = inspect(self._client, victim.id)

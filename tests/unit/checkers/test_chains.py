@@ -48,6 +48,17 @@ def test_credentials_of_the_target_stand_where_they_were_sent(promise: dict[str,
     assert not any("pw-1" in line for line in lines(promise))
 
 
+def test_secrets_that_the_plan_lists_are_in_no_line() -> None:
+    """Wherever they stand: findings go to junit.xml, the job's summary and the report."""
+    target = {"command": ["serve"], "headers": {"X-Gateway": "gate-way-1"}}
+    promise = {"kind": "kept", "do": {"post": "/n?key=url-key-22", "json": {"pin": "4711"}}, "see": {"get": "/n"}}
+    raw = {"target": target, "promises": {"p": promise}, "secrets": ["gate-way-1", "url-key-22", "4711"]}
+    ops = [op("do", "ok", at=10, value="v1", via="web-1.1", lane="matrix")]
+    chain = pair_chain(Pair(CELL, user="al", ops=ops), Plan.model_validate(raw), timeline([CELL]))
+    assert "X-Gateway: ***" in chain[0].curl and "key=***" in chain[0].curl
+    assert not any(secret in link.curl for link in chain for secret in raw["secrets"])
+
+
 def test_credentials_of_a_step_win_and_a_name_stays_a_name() -> None:
     assert "-u 'bob:$password'" in lines({"do": {"post": "/n", "auth": "bob:$password"}})[0]
     assert " -u " not in "".join(lines({}, auth=None))

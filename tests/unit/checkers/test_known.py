@@ -10,7 +10,7 @@ import pytest
 
 from chaoscheck import plugins
 from chaoscheck.checkers.judge import judge_rows
-from chaoscheck.checkers.known import anomalies, check_known, marked
+from chaoscheck.checkers.known import anomalies, check_known, marked, started_on
 from chaoscheck.errors import PlanError
 from chaoscheck.model import events as ev
 from chaoscheck.model.clock import NS
@@ -32,6 +32,8 @@ FORGOTTEN = clean_rows(read="gone")
 """Eight of ten exposed objects are lost with the instance."""
 ENOUGH = {"confidence": 0.5, "max_loss": 0.4}
 """Two clean exposures suffice, and two there are."""
+HIDDEN = {"confidence": 0.5, "max_loss": 0.1}
+"""Seven are needed: there would be ten, had the eight that broke come through."""
 
 
 def entry(**changes: object) -> dict[str, object]:
@@ -121,11 +123,18 @@ def test_finding_that_makes_a_run_invalid_can_not_be_known() -> None:
 
 def test_promise_that_is_known_and_short_of_evidence_is_shown_so_and_does_not_decide() -> None:
     """What is broken can't be exposed: no pass is claimed for it, and the run says that no promise decided."""
-    result = run(entry(), evidence={"max_loss": 0.01})
+    result = run(entry(), evidence=HIDDEN)
     gate = promise_gate(result)
     assert (gate.verdict, gate.level, result.verdict) == (Verdict.INCONCLUSIVE, Level.WARN, Verdict.PASS)
     assert result.promises[0].verdict is Verdict.INCONCLUSIVE
     assert result.reason.startswith("no promise decides this run: all that broke is known")
+
+
+def test_known_finding_excuses_no_evidence_that_was_missing_without_it() -> None:
+    """Two whole and eight broken of 299: a defect must not make a pass easier to have than none would."""
+    result = run(entry(), evidence={"max_loss": 0.01})
+    assert (result.verdict, promise_gate(result).level) == (Verdict.INCONCLUSIVE, Level.ERROR)
+    assert "more exposures are needed" in result.reason
 
 
 def test_promise_that_is_known_but_was_not_seen_broken_needs_its_evidence() -> None:
@@ -187,6 +196,7 @@ ENTRY = "- {promise: note, finding: LOST, because: TICKET-12, until: 2099-12-31}
         (ENTRY.replace("note", "nope"), "plan.yaml:8", "no promise is named 'nope'", "did you mean 'note'?"),
         (ENTRY.replace("LOST", "LOTS"), "plan.yaml:8", "kind kept has no finding 'LOTS'", "did you mean 'LOST'?"),
         (ENTRY.replace("LOST", "lost"), "plan.yaml:8", "kind kept has no finding 'lost'", "did you mean 'LOST'?"),
+        (ENTRY.replace("LOST", "WRONG_USER"), "plan.yaml:8", "no plan can let that pass", "mend the service"),
         (ENTRY + ENTRY, "plan.yaml:9", "note LOST stands twice", "tell them apart by their cause"),
         (ENTRY.replace("TICKET-12", '" "'), "plan.yaml:8", "say because of what", ""),
         (ENTRY.replace("because: TICKET-12, ", ""), "plan.yaml:8", "missing key 'because'", ""),
@@ -231,3 +241,8 @@ def test_anomalies_of_each_kind_are_those_that_its_page_lists() -> None:
         }
         named = {name for name in listed if name.isupper()}
         assert named and named <= anomalies(page.stem), page.name
+
+
+def test_day_of_a_run_that_nobody_knows_excuses_nothing() -> None:
+    """A history without its first event must not make an entry last for ever."""
+    assert started_on(None) > date(9000, 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,40 @@ def test_node_s_own_source_is_enough() -> None:
     assert "login: POST /login in server.js:" in text
 
 
+def test_store_comes_with_the_settings_that_lead_to_it(tmp_path: Path) -> None:
+    """A store that the service isn't told of is started, waited for, and never asked."""
+    env = '# and add to env of target: {REDIS_URL: "redis://redis:6379", SESSION_STORE: redis}'
+    lines = plan(ROOT / "targets" / "node").splitlines()
+    at = next(at for at, line in enumerate(lines) if line.startswith("# stores: {redis:"))
+    assert lines[at + 1].startswith(env)
+    given = Given(here=ROOT / "targets" / "node", base=tmp_path, said={"env": {}}, stores={"redis": "redis:7"})
+    assert env in write(gather(given))
+    told = replace(given, said={"env": {"REDIS_URL": "redis://other", "SESSION_STORE": "redis"}})
+    assert "and add to env" not in write(gather(told))
+
+
+@pytest.mark.parametrize(
+    ("library", "source", "settings"),
+    [
+        ("psycopg2", 'os.environ["DATABASE_URL"]',
+         '{DATABASE_URL: "postgresql://postgres:pw@postgres:5432/postgres"}'),
+        ("redis", 'os.getenv("REDIS_HOST"); os.environ.get("REDIS_PORT")', '{REDIS_HOST: redis, REDIS_PORT: "6379"}'),
+        ("redis", 'os.getenv("HOST"); os.environ["DATABASE_URL"]', ""),
+        ("pymongo", "", ""),
+    ],
+)  # fmt: skip
+def test_settings_are_those_whose_names_tell_of_the_store(
+    tmp_path: Path, library: str, source: str, settings: str
+) -> None:
+    """Others are somebody else's."""
+    (tmp_path / "Dockerfile").write_text("FROM x\n")
+    (tmp_path / "requirements.txt").write_text(library + "\n")
+    (tmp_path / "app.py").write_text(source)
+    text = plan(tmp_path)
+    assert "# stores: {" in text
+    assert (settings in text) if settings else ("and add to env" not in text)
+
+
 def test_flask_routes_are_read(tmp_path: Path) -> None:
     """Decorators with methods, forms, holes in paths; tests and libraries are not the service."""
     (tmp_path / "app.py").write_text(
@@ -55,6 +90,13 @@ def test_flask_routes_are_read(tmp_path: Path) -> None:
     login = endpoints.promises(found)[0]
     assert login.do[0].keys["form"] == {"username": "$user", "password": "$password"}
     assert login.see[0].keys["value"] == "json:username"
+
+
+def test_health_path_of_a_plain_wsgi_service_is_found() -> None:
+    """No framework, no route: a path that is compared with is one that is answered."""
+    text = plan(ROOT / "targets" / "roundup")
+    assert "port: 8080, ready: /healthz" in text
+    assert "ready: /healthz is compared with in app.py:" in text
 
 
 def test_dockerfile_tells_port_and_health(tmp_path: Path) -> None:

@@ -47,6 +47,28 @@ def test_kinto_s_own_description_gets_plans_that_work(tmp_path: Path) -> None:
     assert "kind: session" not in text
 
 
+@pytest.mark.parametrize("whole", ["{type: array, items: {type: object}}", "{properties: {items: {type: array}}}"])
+def test_post_to_a_list_makes_something_new(tmp_path: Path, whole: str) -> None:
+    """Kept, not a register; and where nothing shows one alone, with the list's trap."""
+    api = f"""
+openapi: 3.0.0
+paths:
+  /notes:
+    get: {{responses: {{"200": {{content: {{application/json: {{schema: {whole}}}}}}}}}}}
+    post:
+      requestBody:
+        content: {{application/json: {{schema: {{required: [text], properties: {{text: {{type: string}}}}}}}}}}
+      responses: {{"201": {{description: made}}}}
+"""
+    text, plan = drafted(tmp_path, api=api)
+    assert plan.promises["note"].kind == "kept"
+    assert "forgets its oldest" in text
+    one = '  "/notes/{id}": {get: {responses: {"200": {description: one}}}}\n'
+    text, plan = drafted(tmp_path, api=api + one)
+    assert plan.promises["note"].see[0].get == "/notes/$id"
+    assert "forgets its oldest" not in text
+
+
 def test_form_login_and_cookies(tmp_path: Path) -> None:
     """FastAPI's password form; without a token in the answer cookies carry the session."""
     api = """

@@ -33,9 +33,8 @@ def test_server_rendered_tracker_gets_its_three_promises(tmp_path: Path) -> None
     assert login.see[0].value == "match:Hello, ([^<]+)<"
     assert issue.kind == "kept"
     assert issue.do[0].form == {"title": "$value", "priority": "3"}
-    assert issue.see[0].get == "/issue?@columns=title&@filter=title&title=$value"
-    assert issue.see[0].expect is not None
-    assert issue.see[0].expect.match == ">$value<"
+    assert issue.do[0].take == {"id": "header:Location /(issue[0-9]+)"}
+    assert flat(issue.see[0]) == {"get": "/$id?@template=item", "expect": {"text": "$value"}}
     assert (name.kind, name.do[0].submit, name.see[0].value) == ("register", "/$me", "css:#realname@value")
     assert plan.target.public_url == "http://tracker.example"
     assert "csrf" not in text
@@ -109,6 +108,51 @@ def test_form_with_a_one_time_token_is_submitted(tmp_path: Path) -> None:
     assert note.kind == "kept"
     assert note.see[0].expect is not None
     assert note.see[0].expect.match == ">$value<"
+
+
+def make(answer: object, *, location: str, status: int = 303, to: str = "/notes") -> dict[str, object]:
+    more = {"got_Location": location} if location else {}
+    return asked("POST", to, answer, status=status, send={"title": "Buy tea now"}, **more)
+
+
+THE_LIST = asked("GET", "/notes", "<li>Buy tea now</li>")
+
+
+@pytest.mark.parametrize(
+    ("location", "page", "take", "see"),
+    [
+        ("/notes/17", "/notes/17", "header:Location notes/([0-9]+)", "/notes/$id"),
+        ("http://h/note17?ok=17+made", "/note17?ok=17+made&v=2", "header:Location /(note[0-9]+)", "/$id?v=2"),
+        ("/notes/buy-tea-now", "/notes/buy-tea-now", "header:Location notes/([^/?#]+)", "/notes/$id"),
+    ],
+)  # fmt: skip
+def test_kept_object_is_seen_on_the_page_it_was_redirected_to(
+    tmp_path: Path, location: str, page: str, take: str, see: str
+) -> None:
+    """Rather than in a list, and without the message that greets it once."""
+    story = [LOGIN, ME, make("", location=location), asked("GET", page, "<h1>Buy tea now</h1>"), THE_LIST]
+    text, plan = drafted(tmp_path, recording=har(*story))
+    note = next(each for each in plan.promises.values() if each.kind == "kept")
+    assert (note.do[0].take, note.see[0].get) == ({"id": take}, see)
+    assert "reads a list" not in text
+
+
+def test_kept_object_is_seen_by_the_id_that_the_answer_names(tmp_path: Path) -> None:
+    """The same of JSON."""
+    story = [LOGIN, ME, make({"version": 1, "id": 1}, location="", status=201, to="/v1/notes"), THE_LIST,
+             asked("GET", "/v1/notes/1", {"id": 1, "title": "Buy tea now"})]  # fmt: skip
+    _, plan = drafted(tmp_path, recording=har(*story))
+    assert plan.promises["note"].do[0].take == {"id": "json:id"}
+    assert plan.promises["note"].see[0].get == "/v1/notes/$id"
+
+
+@pytest.mark.parametrize("location", ["", "/notes"])
+def test_list_is_the_last_resort_and_says_what_it_forgets(tmp_path: Path, location: str) -> None:
+    """Back to the list, as many services send one: nothing of the recording shows the object alone."""
+    story = [LOGIN, ME, THE_LIST, make("", location=location), THE_LIST]
+    text, plan = drafted(tmp_path, recording=har(*story))
+    assert plan.promises["note"].see[0].get == "/notes"
+    assert "see reads a list: one that shows only its newest forgets its oldest" in text
 
 
 def test_sign_up_before_the_login_is_a_step_of_it(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from chaoscheck.engines.attach.returning import Returning
 from chaoscheck.engines.docker.reach import Reach
 from chaoscheck.engines.owner import Owner
 from chaoscheck.engines.refusal import refuses
-from chaoscheck.errors import NotReady
+from chaoscheck.errors import NotReady, PlanError
 from chaoscheck.model.places import Address
 from chaoscheck.plan.plan import Attach
 
@@ -203,3 +203,56 @@ def test_victim_is_started_only_where_that_is_ours(
     assert (engine.started, told.value.details) == (started, "its last line")
     returning.stayed(seen(raw))
     assert list(pending()) == []
+
+
+OTHER = "b" * 64
+
+
+@pytest.mark.parametrize(
+    ("attach", "taken"),
+    [({"restart": True}, False), ({}, False), ({"restart": False}, True)],
+)
+def test_another_container_comes_in_a_victims_place_only_where_something_puts_it_there(
+    attach: dict[str, Any], taken: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Taken in it would be killed next, and nobody named it to the user."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    down, fresh = container(State={"Running": False}), container(Id=OTHER, Name="/p-web-0")
+    raws = {ID: container()}
+    engine = Engine()
+    engine._raws = raws
+    returning = Returning(engine, new_site(plan_of(), tmp_path), Attach(labels={"a": "b"}, within=0, **attach))
+    victim = seen(raws[ID])
+    returning.goes_down(victim, ours=bool(attach.get("restart")))
+    raws |= {ID: down, OTHER: fresh}
+    if taken:
+        assert returning.await_next(victim).id == OTHER
+        return
+    with pytest.raises(NotReady):
+        returning.await_next(victim)
+
+
+def test_whoever_ran_when_the_victim_died_comes_in_nobodys_place(tmp_path: Path) -> None:
+    """Somebody scaled the service in mid-run."""
+    raws = {ID: container(), OTHER: container(Id=OTHER, Name="/p-web-0")}
+    engine = Engine(*raws.values())
+    returning = Returning(engine, new_site(plan_of(), tmp_path), Attach(labels={"a": "b"}, within=0, restart=False))
+    returning.goes_down(seen(raws[ID]), ours=False)
+    with pytest.raises(NotReady):
+        returning.await_next(seen(raws[ID]))
+
+
+def test_container_that_its_death_would_remove_is_refused(tmp_path: Path) -> None:
+    """What was started with --rm can't be started again."""
+    raw = container(HostConfig={"AutoRemove": True, "RestartPolicy": {"Name": ""}})
+    returning = Returning(Engine(raw), new_site(plan_of(), tmp_path), Attach(labels={"a": "b"}, restart=True))
+    with pytest.raises(PlanError, match="--rm"):
+        returning.require(seen(raw))
+
+
+def test_policy_that_gives_up_is_no_way_back(tmp_path: Path) -> None:
+    """on-failure:2 leaves it down after the third kill."""
+    raw = container(HostConfig={"RestartPolicy": {"Name": "on-failure", "MaximumRetryCount": 2}})
+    assert seen(raw).policy == ""
+    with pytest.raises(PlanError, match="nothing would bring"):
+        Returning(Engine(raw), new_site(plan_of(), tmp_path), Attach(labels={"a": "b"})).require(seen(raw))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tarfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +13,16 @@ from docker.errors import APIError, NotFound
 
 from chaoscheck.engines.base import State
 from chaoscheck.engines.docker.api import gone_is_fine, talking
+from chaoscheck.engines.docker.context import left_by, packed
 from chaoscheck.engines.docker.engine import _abandoned
+from chaoscheck.engines.docker.images import _reason
 from chaoscheck.engines.docker.kill import Signalled, receipt, state_of
 from chaoscheck.engines.docker.labels import labels_of
 from chaoscheck.engines.docker.times import STAMP_LAG_NS, Offset, measure, stamp_ns
 from chaoscheck.engines.owner import Owner
 from chaoscheck.errors import EngineLost, EnvironmentTrouble, PortTaken
 from chaoscheck.model.clock import MonotonicClock
+from chaoscheck.model.litter import EVENTS, IGNORE
 
 MS = 1_000_000
 SENT = Signalled(signal_ns=100 * MS, returned_ns=220 * MS, objection="")
@@ -171,3 +176,60 @@ def test_gone_is_fine_for_what_is_gone_or_going_and_nothing_else() -> None:
         raise _api_error(409, "removal of container x is already in progress")
     with pytest.raises(APIError), gone_is_fine():
         raise _api_error(409, "volume is in use")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said"),
+    [
+        ('Get "https://r.example/v2/": dial tcp: lookup r.example on 10.0.0.1:53: no such host', "name is not found"),
+        ('Get "https://r.example/v2/": dial tcp 10.0.0.9:443: connect: connection refused', "does not answer"),
+        ("the registry said nothing for 20 s", "does not answer"),
+        ("pull access denied for x, repository does not exist or may require 'docker login'", "wants a login"),
+        ("the moon is full", "the moon is full"),
+        ("", "no reason"),
+    ],
+)
+def test_why_an_image_can_not_be_pulled_is_said_in_a_few_words(refusal: str, said: str) -> None:
+    """The engine's own sentence is a URL of its own API, and a stack of colons."""
+    assert said in _reason(refusal)
+    assert len(_reason(refusal * 50)) <= 120
+
+
+def runs_in(folder: Path, *, mark: str = IGNORE) -> Path:
+    runs = folder / "reports"
+    for name in ("20261122-a", "20261122-b"):
+        (runs / name).mkdir(parents=True)
+        (runs / name / EVENTS).touch()
+    (runs / "index.html").touch()
+    (runs / "sales.py").touch()
+    if mark:
+        (runs / ".gitignore").write_text(mark)
+    return runs
+
+
+def test_build_is_not_sent_what_runs_left_in_its_folder(tmp_path: Path) -> None:
+    """Else each run makes the image anew; what is the service's own goes along, even from a folder of that name."""
+    runs = runs_in(tmp_path)
+    assert left_by(runs, tmp_path) == ["reports"]
+    (runs / ".gitignore").write_text("*.pyc")
+    ours = ["reports/20261122-a", "reports/20261122-b", "reports/index.html"]
+    assert left_by(runs, tmp_path) == ours
+    assert left_by(runs, runs) == [each.removeprefix("reports/") for each in ours]
+    (tmp_path / "other").mkdir()
+    assert left_by(runs, tmp_path / "other") == []
+    assert left_by(tmp_path / "none", tmp_path) == []
+
+
+@pytest.mark.parametrize("dockerfile", ["Dockerfile", "../Elsewhere"])
+def test_context_honours_dockerignore_and_leaves_runs_out(tmp_path: Path, dockerfile: str) -> None:
+    """The last word is ours: no `!` of the file brings a run back."""
+    folder = tmp_path / "service"
+    runs = runs_in(folder)
+    (folder / dockerfile).write_text("FROM x\n")
+    (folder / "secret").touch()
+    (folder / "app.py").touch()
+    (folder / ".dockerignore").write_text("# mine\nsecret\n\n!reports/20261122-a\n")
+    with packed(folder, dockerfile, runs) as (context, name), tarfile.open(fileobj=context) as tar:
+        names = set(tar.getnames())
+    assert "app.py" in names and name in names
+    assert not {each for each in names if each.startswith("reports/") or each == "secret"}

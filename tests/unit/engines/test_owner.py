@@ -36,6 +36,23 @@ def test_owner_of_this_boot_is_gone_only_where_its_pid_would_be_seen(change: dic
     assert replace(Owner.me(), **change).provably_gone() is gone  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(("answer", "gone"), [(PermissionError(), False), (ProcessLookupError(), True), (None, False)])
+def test_process_that_cannot_be_looked_at_is_not_gone(
+    monkeypatch: pytest.MonkeyPatch, answer: OSError | None, gone: bool
+) -> None:
+    """Where /proc is mounted with hidepid, another user's run looks like none, and its containers would be removed."""
+    me = Owner.me()
+    asked = iter(["", me.started])
+
+    def kill(pid: int, number: int) -> None:
+        if answer is not None:
+            raise answer
+
+    monkeypatch.setattr(module, "_started", lambda pid: next(asked))
+    monkeypatch.setattr(module.os, "kill", kill)
+    assert me.provably_gone() is gone
+
+
 def _as(monkeypatch: pytest.MonkeyPatch, me: dict[str, str]) -> None:
     monkeypatch.setattr(module.socket, "gethostname", lambda: me["host"])
     for name in ("machine", "boot", "space"):

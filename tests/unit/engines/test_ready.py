@@ -34,6 +34,7 @@ class Fleet:
 
     def __init__(self) -> None:
         self.states: dict[str, State] = {}
+        self.log = ""
 
     def prepare(self) -> None: ...
 
@@ -51,7 +52,7 @@ class Fleet:
     def close(self) -> None: ...
 
     def logs(self, instance: Instance, lines: int) -> str:
-        return f"the log of {instance.name}"
+        return self.log or f"the log of {instance.name}"
 
 
 class Wires:
@@ -129,6 +130,15 @@ def test_never_ready_names_instance_limit_and_last_answer() -> None:
     assert raised.value.hint
 
 
+def test_page_that_was_answered_instead_is_told_by_its_words() -> None:
+    """Its tags tell nobody anything."""
+    page = b"<html><head><title>Error</title></head><body><pre>Cannot GET /up</pre></body></html>"
+    html = answer(404, page)._replace(headers=(("Content-Type", "text/html; charset=utf-8"),))
+    with pytest.raises(NotReady) as raised:
+        wait(lambda *_: html)
+    assert raised.value.message.endswith("GET /up answers 404: Error | Cannot GET /up")
+
+
 def test_long_wait_says_now_and_then_what_it_waits_for() -> None:
     """Silence for a minute looks like a hang; a line every second would be noise."""
     told: list[str] = []
@@ -136,7 +146,8 @@ def test_long_wait_says_now_and_then_what_it_waits_for() -> None:
     with pytest.raises(NotReady):
         wait(lambda address, _: answer(401 if address.port == 8002 else 200), ready=limit, told=told)
     assert told == [
-        f"still waiting for web-2.1: GET /up answers 401 ({seconds} s of 60 s)" for seconds in (5, 10, 20, 40)
+        f"still waiting for web-2.1: GET /up answers 401 - is that the right path for `ready`? ({seconds} s of 60 s)"
+        for seconds in (5, 10, 20, 40)
     ]
     told.clear()
     wait(lambda _, t_ns: answer(200 if t_ns > 6 * NS else 503), ready=limit, told=told)
@@ -156,6 +167,34 @@ def test_refused_to_the_end_hints_at_the_port() -> None:
         wait(lambda *_: answer(0, trouble=Trouble.REFUSED))
     assert "connection refused" in raised.value.message
     assert "target.port" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("redis: getaddrinfo ENOTFOUND redis", "a name in its settings isn't there (redis)"),
+        ('could not translate host name "postgres" to address: Name or service not known', "isn't there (postgres)"),
+        ("socket.gaierror: [Errno -2] Name or service not known", "a name in its settings isn't there:"),
+        ("dial tcp: lookup redis on 127.0.0.11:53: no such host", "isn't there (redis)"),
+        ("Error: connect ECONNREFUSED 127.0.0.1:6379", "it is refused at 127.0.0.1:6379"),
+        ('connection to server at "localhost" (::1), port 5432 failed: Connection refused', "refused at localhost"),
+        ("[Errno 111] Connection refused", "it is refused at what it asks"),
+    ],
+)
+def test_its_own_log_is_the_best_hint(line: str, said: str) -> None:
+    """A store that isn't there keeps it from listening: no setting of the port helps."""
+    fleet = Fleet()
+    fleet.log = f"starting\n{line}\nbye"
+    with pytest.raises(NotReady) as raised:
+        wait(lambda *_: answer(0, trouble=Trouble.REFUSED), fleet=fleet)
+    assert said in raised.value.hint and "stores" in raised.value.hint
+    with pytest.raises(NotReady) as raised:
+        wait(lambda *_: answer(404), fleet=fleet)
+    assert raised.value.hint.startswith("target.ready must name a path")
+    fleet.states["web-1.1"] = State(running=False, exit_code=1, ended_ns=0)
+    with pytest.raises(InstanceCrashed) as crashed:
+        wait(lambda *_: answer(0, trouble=Trouble.REFUSED), fleet=fleet)
+    assert said in crashed.value.hint
 
 
 def test_crash_ends_the_wait_at_once_with_code_and_log() -> None:

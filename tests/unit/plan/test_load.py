@@ -158,3 +158,21 @@ def test_plan_as_run_loads_again_to_the_same(write) -> None:
     """plan.json in a run's folder is the whole plan."""
     plan = load_plan(write(), environment={}).plan
     assert Plan.model_validate_json(plan.model_dump_json(by_alias=True)) == plan
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+            f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+        ), "larger than"),
+        ("target: &t\n  me: *t\n", "larger than"),
+        ("target: " + "[" * 5000, "nested too deeply"),
+    ],
+)  # fmt: skip
+def test_yaml_that_blows_up_is_refused_in_a_sentence(tmp_path: Path, text: str, said: str) -> None:
+    """Not by minutes of work, nor by a traceback that calls it a defect of chaoscheck."""
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    with pytest.raises(PlanError, match=said):
+        load_plan(path, environment={})

@@ -10,7 +10,7 @@ import pytest
 from samples import results, story
 
 from chaoscheck.model.series import Series
-from chaoscheck.model.verdict import Finding, KillRow, Result, Verdict
+from chaoscheck.model.verdict import Finding, KillRow, Level, Result, Verdict
 from chaoscheck.reporting.comparison import Comparison, compare
 from chaoscheck.reporting.ranks import least_p, mann_whitney
 
@@ -35,9 +35,24 @@ def test_same_run_twice_differs_in_nothing_and_is_no_worse() -> None:
 @pytest.mark.parametrize("before", list(Verdict))
 @pytest.mark.parametrize("after", list(Verdict))
 def test_worse_verdict_is_worse_and_a_better_one_is_not(before: Verdict, after: Verdict) -> None:
-    """FAIL > INVALID > INCONCLUSIVE > PASS, as everywhere."""
+    """FAIL > INVALID > INCONCLUSIVE > PASS, as everywhere; but a run that shows nothing is no better than a FAIL."""
     bare = [replace(results.result(), verdict=verdict, findings=(), gates=()) for verdict in (before, after)]
-    assert bool(held(*bare).worse) is (after.rank > before.rank)
+    shows_less = after in (Verdict.INVALID, Verdict.INCONCLUSIVE) and after is not before
+    assert bool(held(*bare).worse) is (after.rank > before.rank or shows_less)
+
+
+@pytest.mark.parametrize("now", ["gone", "warn"])
+def test_promise_that_no_longer_decides_is_worse(now: str) -> None:
+    """A PASS that was asked less is no PASS that was asked the same."""
+    base = results.result()
+    gates = tuple(
+        replace(gate, level=Level.WARN) if gate.group == "promises" else gate
+        for gate in base.gates
+        if now == "warn" or gate.group != "promises"
+    )
+    names = [gate.name for gate in base.gates if gate.group == "promises"]
+    assert held(base, replace(base, gates=gates)).worse == tuple(f"no longer decides: {name}" for name in names)
+    assert held(replace(base, gates=gates), base).worse == ()
 
 
 def test_findings_are_new_gone_or_the_same_by_promise_anomaly_and_cause() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import replace
@@ -68,16 +69,29 @@ def test_foreign_damaged_and_unfinished_folders_stop_nobody(tmp_path: Path) -> N
     (tmp_path / "file.txt").touch()
     (tmp_path / "latest").symlink_to("good")
     unfinished(tmp_path, "20261122-101530-shop-redis-1a2b")
+    odd = encode_result(results.result(Verdict.PASS)).decode()
+    infinite = re.sub(r"\"seed\": \d+", '"seed": 1e999', odd)
+    assert infinite != odd
+    for name, text in (("infinite", infinite), ("deep", "[" * 100_000)):
+        saved(tmp_path, name)
+        (tmp_path / name / "result.json").write_text(text)
     for name, text in (("torn", '{"version": 1, "verd'), ("odd", "[]"), ("alien", '{"verdict": "MAYBE"}')):
         saved(tmp_path, name)
         (tmp_path / name / "result.json").write_text(text)
     listed = {one.run: one for one in heads(tmp_path)}
-    assert set(listed) == {"good", "torn", "odd", "alien", "20261122-101530-shop-redis-1a2b"}
+    assert set(listed) == {"good", "infinite", "deep", "torn", "odd", "alien", "20261122-101530-shop-redis-1a2b"}
     assert listed["torn"].verdict is None
     assert "can't be read" in listed["torn"].trouble
     cut = listed["20261122-101530-shop-redis-1a2b"]
     assert (cut.started, cut.plan) == ("2026-11-22T10:15:30Z", "shop-redis.yaml")
     assert write_index(tmp_path) == tmp_path / NAME
+
+
+def test_folder_whose_name_is_no_text_is_linked_all_the_same(tmp_path: Path) -> None:
+    """It must not cost the run that has just ended its verdict."""
+    saved(tmp_path, os.fsdecode(b"a\xff<b>"))
+    assert write_index(tmp_path) == tmp_path / NAME
+    assert 'href="a%FF%3Cb%3E/report.html"' in (tmp_path / NAME).read_text()
 
 
 def test_hostile_words_of_a_result_are_text(tmp_path: Path) -> None:

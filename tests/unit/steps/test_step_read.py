@@ -57,6 +57,8 @@ def answer(body: bytes, *headers: tuple[str, str], status: int = 200) -> Answer:
         ("match:zz", SHOP, []),
         ("header:x-id", SHOP, ["1", "2"]),
         ("header:no", SHOP, []),
+        ("header:x-id ([2-9])", SHOP, ["2"]),
+        ("header:no (.)", SHOP, []),
         ("cookie:sid", SHOP, ["s 1"]),
         ("cookie:no", SHOP, []),
     ],

@@ -14,6 +14,7 @@ from chaoscheck.traffic.base import (
     FinalDone,
     Hello,
     Over,
+    PaceIs,
     Settled,
     Stop,
     Tick,
@@ -285,6 +286,57 @@ def test_in_flight_writes_start_at_their_offsets() -> None:
     shots = [op for op in scene.lane("inflight") if op.promise != "login"]
     assert sorted(op.sent_ns - 12 * NS for op in shots) == [0, 3 * MS, 9 * MS, 20 * MS]
     assert {op.via for op in shots} == {"web-1.1"}
+
+
+def test_burst_at_a_slow_victim_begins_with_its_first_client() -> None:
+    """Whoever struck when nobody had written yet would have put nothing to the test; the limit is the controller's."""
+    scene = Scene()
+    scene.phase("baseline", 10)
+    scene.site.stall_ns = (10 * NS, 17 * NS)
+    volley(scene, "burst", until_ns=30 * NS)
+    scene.run(5.0)
+    assert not scene.of(VolleyReady)
+    scene.run(2.5)
+    assert [message.clients for message in scene.of(VolleyReady)] == [1]  # type: ignore[attr-defined]
+    scene.run(0.5)
+    assert [op for op in scene.lane("burst") if op.promise != "login" and op.outcome == "ok"]
+
+
+def test_lower_pace_means_fewer_sessions_and_no_catching_up() -> None:
+    """What was overdue would be the very load that was too much; nobody who is left out sends another request."""
+    scene = Scene(users=30, turn_s=1.0, life_s=500.0)
+    scene.phase("baseline", 10)
+    before = sum(op.sent_ns >= 5 * NS for op in scene.lane("user"))
+    scene.site.stall_ns = (10 * NS, 14 * NS)
+    scene.run(4.0)
+    scene.crew.handle(PaceIs(users={"w0": 6}, turn_s=6.0, life_s=500.0))
+    scene.run(12.0)
+    assert len(scene.crew.sessions) == 6
+    assert {end.why for end in scene.book.ends} == {"dismissed"}
+    assert sum(14 * NS <= op.sent_ns < 15 * NS for op in scene.lane("user")) < 6 * 8
+    assert sum(15 * NS <= op.sent_ns < 20 * NS for op in scene.lane("user")) < before / 15
+    assert max(tick.p95_ms for tick in scene.of(Tick) if tick.t_ns > 15 * NS) < 100  # type: ignore[attr-defined]
+    scene.run(20.0)
+    assert len({op.session for op in scene.lane("user") if op.sent_ns > 30 * NS}) == 6
+
+
+def test_pace_that_names_another_worker_only_slows_this_one() -> None:
+    """Its sessions stay where nothing is said of their number, and none comes late to a turn that it waits for."""
+    scene = Scene(users=12, turn_s=20.0, life_s=500.0)
+    scene.phase("baseline", 5)
+    scene.crew.handle(PaceIs(users={"w1": 1}, turn_s=4.0, life_s=500.0))
+    scene.run(20.0)
+    assert len(scene.crew.sessions) == 12
+    assert max(op.sent_ns - op.intended_ns for op in scene.lane("user")) < 50 * MS
+
+
+def test_first_users_come_as_slowly_as_their_logins_may() -> None:
+    """A login is more work than most turns: all at once they would be a load that the plan never asked for."""
+    scene = Scene(users=30, turn_s=20.0, life_s=500.0, ramp_s=10.0)
+    scene.phase("baseline", 5)
+    assert 12 <= len(scene.crew.sessions) <= 18
+    scene.run(6.0)
+    assert len(scene.crew.sessions) == 30
 
 
 def test_a_volley_at_nobody_says_that_nobody_is_aboard() -> None:
