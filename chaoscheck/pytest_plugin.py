@@ -118,8 +118,10 @@ def pytest_runtest_makereport(
             said.insert(0, "E   " + "\nE   ".join(str(call.excinfo.value).splitlines()))
         report.longrepr = "\n\n".join(said)
         setattr(report, MARK, shown[0].result.verdict.value)
-    for ran in runs:
-        report.sections.append((MARK, f"{ran.result.verdict.value}: {_near(ran.folder / 'report.html')}"))
+    if runs:
+        from chaoscheck.store import near
+
+        report.sections += [(MARK, f"{ran.result.verdict.value}: {near(ran.folder / 'report.html')}") for ran in runs]
     return report
 
 
@@ -159,6 +161,8 @@ def essence(ran: Ran) -> str:
     """Verdict, reason, findings with their curl lines, what is amiss, and where the report is."""
     from chaoscheck.reporting.chain import finding_lines
     from chaoscheck.reporting.text import one_line
+    from chaoscheck.reporting.units import measured
+    from chaoscheck.store import near
 
     result = ran.result
     wanted = f" (the test wants {ran.wanted})" if ran.wanted not in (None, "PASS") else ""
@@ -168,14 +172,8 @@ def essence(ran: Ran) -> str:
     lines += [f"also: {finding_lines(finding)[0]}" for finding in result.findings[1:]]
     odd = [gate for gate in result.gates if gate.verdict.value in ("INVALID", "INCONCLUSIVE")]
     if odd and result.verdict.value != "FAIL":
-        lines += ["", *(f"{gate.verdict.value}  {gate.name}: expected {one_line(gate.expected)}; was "
-                        f"{one_line(gate.actual)}" for gate in odd)]  # fmt: skip
-    return "\n".join([*lines, "", f"report  {_near(ran.folder / 'report.html')}", f"run     {_near(ran.folder)}"])
-
-
-def _near(path: Path) -> str:
-    """As seen from the current folder, where it lies in it."""
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+        lines += ["", *(f"{gate.verdict.value}  {gate.name}: {one_line(measured(gate))}" for gate in odd)]
+    return "\n".join([*lines, "", f"report  {near(ran.folder / 'report.html')}", f"run     {near(ran.folder)}"])
 
 
 def _run(item: pytest.Item, plan: str | Path, overrides: dict[str, Any], *, wanted: str | None) -> Ran:

@@ -17,7 +17,7 @@ import chaoscheck
 from chaoscheck import plugins
 from chaoscheck.balancers.base import Balancer
 from chaoscheck.checkers.judge import judge
-from chaoscheck.engines.base import Engine, Fleet, HasClock, Simulates, Site
+from chaoscheck.engines.base import Attaches, Engine, Fleet, HasClock, Simulates, Site
 from chaoscheck.errors import EnvironmentTrouble
 from chaoscheck.faults.base import FAULTS
 from chaoscheck.model import events
@@ -34,6 +34,7 @@ from chaoscheck.phases.permission import Allowed, permitted
 from chaoscheck.phases.prepare import prepare
 from chaoscheck.phases.probe import Prober
 from chaoscheck.phases.sizing import size
+from chaoscheck.phases.sparing import Sparing
 from chaoscheck.phases.stage import Stage
 from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan, Plan
@@ -81,12 +82,15 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
     plugins.load()
     validate(loaded)
     engine = choose_engine(loaded)
+    if options.allow_kill and isinstance(engine, Attaches):
+        # Before anybody is counted: what a dead run left down is one of them.
+        sweep(engine, options.say)
     loaded = as_found(loaded, engine)
     balancer = choose_balancer(loaded, engine)
     for line in permitted(loaded, engine, balancer, options.allowed):
         options.say(line)
     with Interrupts() as interrupts:
-        _sweep(engine, options)
+        sweep(engine, options.say)
         with _folder(loaded, options) as folder, _stage(loaded, options, engine, balancer, folder, interrupts) as stage:
             if not options.only_try:
                 warm_traffic(stage)
@@ -94,6 +98,7 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
             with closing(Prober(stage, options.watch)) as prober:
                 stage.enter(Phase.CONTROLS)
                 sound = controls(stage, prober)
+                prober.tell_time()
                 if sound:
                     stage.enter(Phase.MATRIX)
                     matrix(stage, prober)
@@ -109,7 +114,7 @@ def _under_load(stage: Stage, accounts_used: int) -> None:
     sizing = size(stage.plan)
     start_traffic(stage, sizing, first_account=accounts_used)
     stage.enter(Phase.BASELINE)
-    baseline(stage)
+    sizing = baseline(stage, sizing)
     if stage.enough():
         return
     stage.enter(Phase.CHAOS)
@@ -127,26 +132,27 @@ def _shown(folder: RunFolder, options: Options) -> Callable[[], bool]:
     enough = options.enough
     if enough is None:
         return lambda: False
-    return lambda: enough(_judged(folder))
+    return Sparing(lambda: enough(_judged(folder)))
 
 
 def _broken(folder: RunFolder, plan: Plan) -> Callable[[], bool]:
     """Whether anything that counts is broken so far: what workers confirm counts unless the plan says otherwise."""
-    lenient = plan.known or plan.gates
-    return lambda: not lenient or any(one.verdict is Verdict.FAIL for one in _judged(folder).decisive)
+    if not (plan.known or plan.gates):
+        return lambda: True
+    return Sparing(lambda: any(one.verdict is Verdict.FAIL for one in _judged(folder).decisive))
 
 
 def _judged(folder: RunFolder) -> Result:
     return judge(folder.plan(), folder.events(), folder.histories(), list(folder.balancer()))
 
 
-def _sweep(engine: Engine, options: Options) -> None:
+def sweep(engine: Engine, say: Callable[[str], None]) -> None:
     """What dead runs left must not stop this one."""
     try:
         for line in engine.sweep():
-            options.say(f"swept what a run that is gone had left: {line}")
+            say(f"swept what a run that is gone had left: {line}")
     except EnvironmentTrouble as error:
-        options.say(f"could not sweep what a run that is gone had left: {error.message}")
+        say(f"could not sweep what a run that is gone had left: {error.message}")
 
 
 def _conclude_unless_stopped(folder: RunFolder, interrupts: Interrupts) -> Result:
@@ -220,7 +226,7 @@ def _stage(
         shown=_shown(folder, options),
         broken=_broken(folder, plan),
     )
-    with ending(stage, folder, interrupts, keep=options.keep):
+    with ending(stage, folder, interrupts, keep=options.keep and not isinstance(engine, Attaches)):
         stage.emit(
             events.RunStarted,
             run=folder.run,

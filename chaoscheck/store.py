@@ -34,6 +34,12 @@ def run_id(plan: Path, started: datetime, noise: str) -> str:
     return f"{started:%Y%m%d-%H%M%S}-{stem}-{noise}"
 
 
+def near(path: Path) -> str:
+    """The path from the current folder where it lies below it."""
+    whole, here = path.resolve(), Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
+
+
 def encode_result(result: Result) -> bytes:
     """result.json: the same result gives the same bytes."""
     return (json.dumps(encode(result), indent=1, allow_nan=False) + "\n").encode("ascii")

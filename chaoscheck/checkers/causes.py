@@ -78,7 +78,7 @@ class Evidence:
             if one.confirmed and one.guarantee and not _split(one) and not _holder_died_meanwhile(one, known)
         ]
         gone = [one for one in nowhere if one.healed_ns < 0]
-        orphans = sum(1 for one in gone if one.shown_ns < 0 and _died_before(one, known) is not None)
+        orphans = sum(1 for one in gone if _taken_by(one, known) is not None)
         first_ns = min((death.death_ns for death in known.deaths), default=known.last_ns)
         return cls(
             known=known,
@@ -118,10 +118,8 @@ def _explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
         return Explained(anomaly=anomaly, cause=cause, death=None)
     if _holder_died_meanwhile(anomaly, evidence.known):
         return Explained(anomaly=anomaly, cause=Cause.ONE_INSTANCE, death=None)
-    # What another instance showed was not only in the memory of the one that died.
-    shown = anomaly.shown_ns >= 0
-    death = _died_before(anomaly, evidence.known)
-    if anomaly.healed_ns < 0 and death is not None and not shown and not evidence.without_deaths:
+    death = _taken_by(anomaly, evidence.known)
+    if anomaly.healed_ns < 0 and death is not None and not evidence.without_deaths:
         return _lost_with(anomaly, death, evidence)
     return _near(anomaly, evidence)
 
@@ -130,6 +128,12 @@ def _died_before(anomaly: Anomaly, known: Timeline) -> Death | None:
     """The death of who acknowledged it; what ended after the read can't have lost what the read missed."""
     death = known.death_of(anomaly.acker)
     return death if death is not None and death.death_ns - death.error_ns <= anomaly.read.done_ns else None
+
+
+def _taken_by(anomaly: Anomaly, known: Timeline) -> Death | None:
+    """The death that may have taken it: that of who acknowledged it, if no other instance showed it after that."""
+    death = _died_before(anomaly, known)
+    return death if death is not None and anomaly.shown_ns <= death.death_ns + death.error_ns else None
 
 
 def _holder_died_meanwhile(anomaly: Anomaly, known: Timeline) -> bool:
@@ -167,7 +171,7 @@ def same_sort(doubts: Iterable[Anomaly], confirmed: Sequence[Explained], known: 
         first.setdefault((sort, one.cause in WITH_ITS_OWN), one)
     matched = []
     for doubt in doubts:
-        sort, death = _sort(doubt, known), _died_before(doubt, known)
+        sort, death = _sort(doubt, known), _taken_by(doubt, known)
         alike = first.get((sort, death is not None))
         if alike is None or len(healed[sort]) > 1:
             continue

@@ -7,6 +7,7 @@ import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from string import Template
 from typing import Any
 
@@ -21,7 +22,7 @@ from chaoscheck.plan.steps import Step
 from chaoscheck.promises.base import KINDS, Kind
 from chaoscheck.steps.blob import MEDIA_TYPE, file_name, is_raw
 from chaoscheck.steps.mask import Masker
-from chaoscheck.steps.render import default_auth
+from chaoscheck.steps.render import default_auth, names_taken
 
 ENTRY = "$ENTRY"
 """Stands for the balancer's address, which was only known while the run went on."""
@@ -267,6 +268,7 @@ class _Curl:
         public = plan.target.public_url
         self._host = public.partition("//")[2] if public else ""
         self._masker = Masker(plan.secrets)
+        self._taken = ("ENTRY", *sorted(names_taken([step for one in plan.promises.values() for step in one.do])))
 
     def link(self, op: Op, note: str) -> ChainLink:
         return ChainLink(
@@ -278,7 +280,7 @@ class _Curl:
         steps = promise.action(op.action)
         step = steps[-1] if op.judged or len(steps) == 1 else steps[0]
         guest = step.as_ == "guest" or promise.as_ == "guest"
-        names = {"user": self._user, "password": "***", "value": op.value}
+        names = {"user": self._user, "password": "***", "value": op.value, "session": op.session, "obj": op.obj}
         method = (
             "GET"
             if step.method == "submit" and not op.judged
@@ -303,9 +305,10 @@ class _Curl:
         if method != "GET":
             words += self._body(step, names)
         words.append(f"http://{self._where(op.via)}{_filled(step.path, names)}")
-        words = [self._masker.known(word) for word in words]
-        typed = " ".join(f'"{word}"' if word.startswith("http://$") else shlex.quote(word) for word in words)
-        return f"{typed}  # with the form's hidden fields" if step.method == "submit" and op.judged else typed
+        typed = " ".join(_typed(self._masker.known(word), self._taken) for word in words)
+        notes = ["with the form's hidden fields"] if step.method == "submit" and op.judged else []
+        notes += [f"{name}: what {reader} reads" for name, reader in step.take.items()]
+        return f"{typed}  # {'; '.join(notes)}" if notes else typed
 
     def _headers(self, step: Step, guest: bool) -> Mapping[str, str]:
         login = self._plan.login
@@ -329,6 +332,16 @@ class _Curl:
 
     def _where(self, via: str) -> str:
         return ENTRY if via == "lb" else self._addresses.get(via, via)
+
+
+def _typed(word: str, names: Iterable[str]) -> str:
+    """As a shell reads it: what is still to be filled in stands as a variable."""
+    parts = re.split(rf"(\$(?:{'|'.join(map(re.escape, names))})\b)", word)
+    if len(parts) == 1:
+        return shlex.quote(word)
+    # Between variables, what a shell reads in double quotes is escaped.
+    plain = (re.sub(r"[\"\\`$]", r"\\\g<0>", part) for part in parts[::2])
+    return '"' + "".join(text for pair in zip_longest(plain, parts[1::2], fillvalue="") for text in pair) + '"'
 
 
 def _filled(text: str, names: Mapping[str, str]) -> str:

@@ -15,8 +15,8 @@ from chaoscheck.cli.consoles import beside, output, talk, write
 from chaoscheck.cli.live import view_for
 from chaoscheck.cli.opening import open_page
 from chaoscheck.cli.staging import prospect, say_taken, settle
-from chaoscheck.cli.summary import near, print_summary
-from chaoscheck.cli.trying import Exchanges, show_held, show_next, show_probes
+from chaoscheck.cli.summary import print_summary
+from chaoscheck.cli.trying import Exchanges, foretell, show_held, show_next, show_probes
 from chaoscheck.engines.base import ENGINES
 from chaoscheck.faults.base import Mode
 from chaoscheck.faults.schedule import planned_strikes
@@ -28,7 +28,7 @@ from chaoscheck.plan.plan import LoadedPlan
 from chaoscheck.reporting.index import refresh_index
 from chaoscheck.reporting.text import one_line
 from chaoscheck.run import Options, conclude, run, shell_words
-from chaoscheck.store import RunFolder, encode_result, load
+from chaoscheck.store import RunFolder, encode_result, load, near
 
 INTERRUPTED = 130
 
@@ -84,7 +84,7 @@ def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str],
     """Run up to the matrix, showing each exchange; the exit code is 0 when everything held that was tried."""
     out = output(markup=True)
     say_taken(loaded, output(), whole=True)
-    exchanges = Exchanges(out)
+    exchanges = Exchanges(out, foretell(out, loaded.plan))
     result, folder = run(
         loaded,
         Options(
@@ -114,7 +114,7 @@ def announce(loaded: LoadedPlan, console: Console) -> None:
     print_line = console.print
     print_line(
         f"plan {loaded.path.name}, seed {plan.seed}: {plan.instances} instances, {sizing.kills} kills and "
-        f"{sizing.shams} shams, {sizing.users} users, about {sizing.seconds:.0f} s"
+        f"{sizing.shams} shams, {sizing.users} users, about {sizing.seconds:.0f} s if the service answers at once"
     )
     if plan.budget is not None:
         print_line(f"budget: {plan.budget.bad_seconds_a_kill:.2f} bad seconds a kill")

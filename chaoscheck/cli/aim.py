@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chaoscheck.cli.progress import Aim
-from chaoscheck.phases.sizing import Sizing
+from chaoscheck.phases.sizing import STRIKE_S, Sizing, final_requests, matrix_requests, volley_requests
 from chaoscheck.plan.plan import Plan
 from chaoscheck.promises.base import KINDS
 
@@ -29,4 +29,9 @@ def aim_for(plan: Plan, sizing: Sizing) -> Aim:
         instances=plan.instances,
         allowed_s=plan.budget.bad_seconds_a_kill if plan.budget is not None else -1.0,
         needs=needs,
+        at_most_s=plan.chaos.duration or plan.chaos.at_most,
+        load_s=plan.chaos.baseline + (sizing.kills + sizing.shams) * STRIKE_S,
+        matrix_requests=matrix_requests(plan),
+        strike_requests=volley_requests(plan),
+        final_requests=final_requests(plan, sizing.users),
     )

@@ -18,9 +18,8 @@ from chaoscheck.model.codec import encode
 from chaoscheck.model.verdict import Verdict
 from chaoscheck.reporting.comparison import Change, Comparison, FindingChange, Spread, compare
 from chaoscheck.reporting.heads import Head, heads
-from chaoscheck.reporting.page import SYMBOL
 from chaoscheck.reporting.text import one_line, visible
-from chaoscheck.reporting.units import NONE, count, millis, plural
+from chaoscheck.reporting.units import NONE, SYMBOL, count, millis, plural
 from chaoscheck.steps.mask import Masker
 from chaoscheck.store import LATEST, RunFolder, load
 

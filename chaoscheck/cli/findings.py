@@ -69,7 +69,7 @@ def _print_words(console: Console, finding: Finding) -> None:
         blame = f"{one_line(finding.wording)} strike {finding.strike} of {one_line(finding.victim)}"
     else:
         blame = "tied to no one kill" if finding.cause is Cause.BACKGROUND else "no kill is needed to see it"
-    console.print(_under(Text(one_line(finding.summary, 300))), highlight=False)
+    console.print(_under(Text(one_line(finding.summary, 600))), highlight=False)
     console.print(_under(Text(f"{blame}, {clock(finding.at_ns)}", style="dim")), highlight=False)
 
 

@@ -17,7 +17,9 @@ from chaoscheck.cli.complaints import WRONG_USAGE, complain
 from chaoscheck.errors import ChaosError, PlanError
 
 if TYPE_CHECKING:
-    from chaoscheck.drafting.draft import Draft, Json
+    from collections.abc import Callable, Sequence
+
+    from chaoscheck.drafting.draft import Draft, Json, PromiseDraft
     from chaoscheck.drafting.gather import Given, Source
 
 SCHEMA = Path(".chaoscheck") / "plan.schema.json"
@@ -75,11 +77,11 @@ def init(
             har=_source(str(har)) if har else None,
             stores=_pairs("store", store or []),
         )
-        _write(plan, given, ask=not yes and sys.stdin.isatty() and sys.stderr.isatty())
+        draft = _write(plan, given, ask=not yes and sys.stdin.isatty() and sys.stderr.isatty())
     except ChaosError as error:
         complain(error)
         raise typer.Exit(WRONG_USAGE) from None
-    _then(plan, now=try_)
+    _then(plan, draft, now=try_)
 
 
 def _may_write(plan: Path, force: bool) -> None:
@@ -126,63 +128,123 @@ def _fetched(url: str) -> str:
     return answer.text
 
 
-def _write(plan: Path, given: Given, *, ask: bool) -> None:
-    """Plan and schema, and on standard error what was found and what is missing."""
+def _write(plan: Path, given: Given, *, ask: bool) -> Draft:
+    """Plan and schema, and on standard error what was found, before anything is asked."""
     from chaoscheck.drafting.gather import gather
-    from chaoscheck.drafting.write import said_by, write
+    from chaoscheck.drafting.write import write
     from chaoscheck.plan.load import schema
 
     draft = gather(given)
+    told = _tell(draft, given)
     if ask:
         draft = _asked(draft, given)
+        _tell(draft, given, told)
     home = plan.resolve().parent / SCHEMA
     home.parent.mkdir(exist_ok=True)
     home.write_text(json.dumps(schema(), indent=1) + "\n", encoding="utf-8")
     plan.write_text(write(draft, schema=SCHEMA.as_posix()), encoding="utf-8")
-    for line in said_by([*draft.target.notes, *(note for promise in draft.promises for note in promise.notes)]):
-        typer.echo(f"found   {line}", err=True)
+    return draft
+
+
+def _tell(draft: Draft, given: Given, told: Sequence[str] | None = None) -> list[str]:
+    """What was found and not told yet, and the best source of what was not; the lines."""
+    from chaoscheck.drafting.write import said_by
+
+    lines = said_by([*draft.target.notes, *(note for promise in draft.promises for note in promise.notes)])
+    for line in lines:
+        if line not in (told or ()):
+            typer.echo(f"found   {line}", err=True)
+    if not draft.whole and told is None:
+        where = f" in {given.looks_at}" if given.looks_at is not None else ""
+        typer.echo(
+            f"found   nothing{where} that tells what users do: a recording of the browser (--har) or an API "
+            "description (--openapi) would",
+            err=True,
+        )
+    return lines
 
 
 def _asked(draft: Draft, given: Given) -> Draft:
     """The draft with answers to what nothing told; an empty answer leaves the gap."""
-    from chaoscheck.drafting import flags
-    from chaoscheck.drafting.draft import SOURCES
+    from chaoscheck.drafting.draft import SOURCES, Note, Sure
     from chaoscheck.drafting.gather import gather
 
     said: dict[str, Json] = {}
+    notes: dict[str, Note] = {}
     keys = draft.target.keys
     if not SOURCES & set(keys):
         answer = _ask("What to run: a folder with a Dockerfile, or an image")
         if answer:
             said["build" if (given.here / answer).is_dir() else "image"] = answer
-    if "port" not in keys:
-        said["port"] = int(_ask("Which port does it listen on", "8000", digits=True))
-    if "ready" not in keys:
-        said["ready"] = _ask("Which path answers 2xx once it serves", "/")
-    known = {promise.kind == "session" for promise in draft.whole}
-    login = see = write = read = ""
-    if True not in known and "auth" not in keys:
-        login = _ask("How does a user log in, such as: POST /login user password")
-        see = _ask("What shows who is logged in, such as: GET /me json:user") if login else ""
-    if False not in known:
-        write = _ask("What does a user write, such as: PUT /note text")
-        read = _ask("What shows it, such as: GET /note json:text") if write else ""
-    more = flags.promises(login, see, "", [write] if write else [], [read] if read else [])
+    for key, question, default, check in _PLACES:
+        if key not in keys:
+            answer = _ask(question, default, check)
+            said[key] = int(answer) if answer.isdecimal() else answer
+            if answer == default:
+                notes[key] = Note(text=f"{key}: {default} is usual; nothing told", sure=Sure.GUESS)
+    notes = {key: Note(text=f"{key}: your answer", sure=Sure.SAID) for key in said} | notes
+    more = _promised(draft)
     if not said and not more:
         return draft
-    return gather(replace(given, said={**given.said, **said}, promises=(*given.promises, *more)))
+    whole = {**given.said, **said}
+    return gather(replace(given, said=whole, notes=notes, promises=(*given.promises, *more)))
 
 
-def _ask(question: str, default: str = "", *, digits: bool = False) -> str:
+def _promised(draft: Draft) -> tuple[PromiseDraft, ...]:
+    """The login and the write that nothing told, as they are answered."""
+    from chaoscheck.drafting import flags
+    from chaoscheck.drafting.draft import Note, Sure
+
+    known = {promise.kind == "session" for promise in draft.whole}
+    login = see = write = read = ""
+    if True not in known and "auth" not in draft.target.keys:
+        login = _ask("How does a user log in, such as: POST /login user password", check=_no_request)
+        see = _ask("What shows who is logged in, such as: GET /me json:user", check=_no_request) if login else ""
+    if False not in known:
+        write = _ask("What does a user write, such as: PUT /note text", check=_no_request)
+        read = _ask("What shows it, such as: GET /note json:text", check=_no_request) if write else ""
+    more = flags.promises(login, see, "", [write] if write else [], [read] if read else [])
+    return tuple(replace(each, notes=(Note(text="your answer", sure=Sure.SAID),)) for each in more)
+
+
+def _ask(question: str, default: str = "", check: Callable[[str], str] | None = None) -> str:
+    """The answer; one that `check` has something against is asked for again."""
     while True:
         answer = str(typer.prompt(question, default=default, show_default=bool(default), err=True)).strip()
-        if not digits or (answer.isdecimal() and 0 < int(answer) < 65536):
+        wrong = check(answer) if check and answer else ""
+        if not wrong:
             return answer
+        typer.echo(wrong, err=True)
 
 
-def _then(plan: Path, *, now: bool) -> None:
-    """What is missing, by its line; then the next command."""
-    from chaoscheck.drafting.draft import TODO
+def _no_port(answer: str) -> str:
+    good = answer.isdecimal() and 0 < int(answer) < 65536
+    return "" if good else f"{answer!r} is no port: a number from 1 to 65535"
+
+
+def _no_path(answer: str) -> str:
+    return "" if answer.startswith("/") else f"{answer!r} is no path: it begins with /, such as /healthz"
+
+
+def _no_request(answer: str) -> str:
+    from chaoscheck.drafting import flags
+
+    try:
+        flags.step(answer)
+    except PlanError as error:
+        return f"{error.message}: {error.hint}"
+    return ""
+
+
+_PLACES = (
+    ("port", "Which port does it listen on", "8000", _no_port),
+    ("ready", "Which path answers 2xx once it serves", "/", _no_path),
+)
+
+
+def _then(plan: Path, draft: Draft, *, now: bool) -> None:
+    """What is missing, by its line; then the next command, if the plan has something to try."""
+    from chaoscheck.drafting.draft import SOURCES, TODO
 
     lines = plan.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, 1):
@@ -190,7 +252,13 @@ def _then(plan: Path, *, now: bool) -> None:
             typer.echo(f"missing {plan}:{number}: {line.partition(TODO)[2].strip(' :,')}", err=True)
     words = shlex.join(["chaoscheck", "try", str(plan)])
     typer.echo(f"wrote   {plan}", err=True)
-    if not now:
+    if not draft.whole or not SOURCES & set(draft.target.keys):
+        lacks = ["what to run"] if not SOURCES & set(draft.target.keys) else []
+        lacks += ["a promise"] if not draft.whole else []
+        typer.echo(f"next    it lacks {' and '.join(lacks)}: fill in what is missing, then {words}", err=True)
+        if not now:
+            return
+    elif not now:
         typer.echo(words)
         return
     typer.echo(f"        {words}", err=True)

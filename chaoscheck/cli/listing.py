@@ -14,9 +14,8 @@ from chaoscheck.cli.consoles import output, talk, write
 from chaoscheck.cli.summary import STYLE
 from chaoscheck.model.verdict import Verdict
 from chaoscheck.reporting.heads import Head, heads
-from chaoscheck.reporting.page import SYMBOL
 from chaoscheck.reporting.text import one_line
-from chaoscheck.reporting.units import plural, span
+from chaoscheck.reporting.units import SYMBOL, plural, span
 
 NARROW = 100
 """Below so many columns a run takes two lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from chaoscheck.model.events import (
     StrikeBegan,
     StrikeEnded,
     Struck,
+    Timed,
     TrafficSeen,
     Troubled,
     Warned,
@@ -31,6 +33,9 @@ from chaoscheck.model.ops import Phase
 
 SHORTEST_S = 0.3
 SHAM = "sham"
+VOLLEY, AT_ONCE = 4, 2
+"""A victim's volley takes as long as so many clients one after the other; final reads go on so many at a time: guesses
+for a service on a machine of few cores."""
 KEPT = 600
 """States, marks and stretches of traffic that are remembered: more than the widest terminal shows."""
 
@@ -40,7 +45,9 @@ class Aim:
     """What the run is meant to come to; 0 where that isn't known.
 
     `needed` exposures of each of `promises`, save where `needs` says another number; `seconds` is the whole run's
-    estimate and `tail_s` its part after the last strike; `allowed_s` bad seconds a kill, -1 without a budget.
+    estimate for a service that answers at once, `load_s` its part with load, at most `at_most_s` with strikes, and
+    `tail_s` the one after the last strike. What a slow service adds goes by its requests: of controls and matrix, of
+    a client of a strike, of the final reads. `allowed_s` bad seconds a kill, -1 without a budget.
     """
 
     needed: int = 0
@@ -51,6 +58,21 @@ class Aim:
     instances: int = 0
     allowed_s: float = -1.0
     needs: Mapping[str, int] = field(default_factory=dict)
+    at_most_s: float = 0.0
+    load_s: float = 0.0
+    matrix_requests: int = 0
+    strike_requests: int = 0
+    final_requests: int = 0
+
+    def matrix_s(self, request_s: float) -> float:
+        return self.matrix_requests * request_s
+
+    def loaded_s(self, request_s: float) -> float:
+        """With load, until the strikes that are planned are over."""
+        return self.load_s + self.strikes * VOLLEY * self.strike_requests * request_s
+
+    def ending_s(self, request_s: float) -> float:
+        return self.tail_s + self.final_requests * request_s / AT_ONCE
 
     def need(self, promise: str) -> int:
         return self.needs.get(promise, self.needed)
@@ -126,6 +148,7 @@ class Progress:
     costs: list[float] = field(default_factory=list)
     chaos_ns: int = -1
     _end_s: float = -1.0
+    _request_s: float = 0.0
     _calm: list[int] = field(default_factory=lambda: [0, 0])
     _traffic_ns: int = -1
     _since: list[float] = field(default_factory=lambda: [0, 0, 0.0])
@@ -140,6 +163,8 @@ class Progress:
                 self._phase(event)
             case ControlProbed():
                 self.controls.append(event.tries > 0 and event.held == (event.tries if event.must == "hold" else 0))
+            case Timed():
+                self._request_s = event.request_s
             case MatrixProbed():
                 self.pairs[event.holds] += 1
                 if event.holds is False:
@@ -183,7 +208,11 @@ class Progress:
         if event.phase == Phase.CHAOS:
             self.chaos_ns = event.t_ns
         elif event.phase == Phase.SETTLE and self.aim.tail_s:
-            self._end_s = event.t_ns / NS + self.aim.tail_s
+            self._end_s = event.t_ns / NS + self.aim.ending_s(self._request_s)
+        elif event.phase in (Phase.MATRIX, Phase.BASELINE) and self.aim.load_s and self._request_s:
+            matrix_s = self.aim.matrix_s(self._request_s) if event.phase == Phase.MATRIX else 0.0
+            after_s = self.aim.loaded_s(self._request_s) + self.aim.ending_s(self._request_s)
+            self._end_s = event.t_ns / NS + matrix_s + after_s
 
     def _traffic(self, event: TrafficSeen) -> None:
         passed = (event.t_ns - self._traffic_ns) / NS
@@ -246,7 +275,9 @@ class Progress:
             pace_s = (event.t_ns - self.chaos_ns) / NS / self.struck
             rest = max(self.aim.strikes - self.struck, 1) * pace_s
             lacking = [self.left_of_evidence_s(promise) for promise in self.aim.promises]
-            self._end_s = event.t_ns / NS + max(rest, *lacking, 0.0) + self.aim.tail_s
+            longest_s = self.aim.at_most_s - (event.t_ns - self.chaos_ns) / NS if self.aim.at_most_s else math.inf
+            still_s = min(max(rest, *lacking, 0.0), max(longest_s, 0.0))
+            self._end_s = event.t_ns / NS + still_s + self.aim.ending_s(self._request_s)
         self.struck += 1
 
     def _struck(self, event: Struck, blow: Blow) -> None:

@@ -17,10 +17,9 @@ from chaoscheck.cli.trimmed import Trimmed
 from chaoscheck.errors import HistoryDamaged
 from chaoscheck.model.events import Event, FindingSeen, Troubled
 from chaoscheck.model.verdict import Affinity, Finding, Gate, KillRow, Level, PromiseSummary, Result, Verdict
-from chaoscheck.reporting.page import SYMBOL
 from chaoscheck.reporting.text import one_line
-from chaoscheck.reporting.units import clock, count, millis, percent, plural, seen_on, span
-from chaoscheck.store import RunFolder
+from chaoscheck.reporting.units import SYMBOL, clock, count, measured, millis, percent, plural, seen_on, span
+from chaoscheck.store import RunFolder, near
 
 STYLE = {
     Verdict.PASS: "bold green",
@@ -43,7 +42,7 @@ def print_summary(
     matrix was shown before.
     """
     events = _events(folder)
-    _print(console, [_verdict(result), _trouble(events), _gates(_telling(result, verbose))])
+    _print(console, [_verdict(result), _trouble(events, result.reason), _gates(_telling(result, verbose, events))])
     decisive = result.decisive
     print_findings(console, decisive, result.promises, whole=verbose)
     _print(
@@ -88,23 +87,19 @@ def _ending(result: Result) -> str:
     return ", ".join(figures)
 
 
-def _telling(result: Result, verbose: bool) -> list[Gate]:
-    """The gates that decide. What is only missing is no news beside what is broken, and a broken promise is told by
-    its findings."""
+def _telling(result: Result, verbose: bool, events: Iterable[Event]) -> list[Gate]:
+    """The gates that decide. What is only missing is no news beside what is broken, a broken promise is told by its
+    findings, and what stopped the run by the verdict's reason."""
+    stops = [event.message for event in events if isinstance(event, Troubled) and event.message in result.reason]
     least = 1 if result.verdict.rank <= Verdict.INCONCLUSIVE.rank else 2
     broken = {one.promise for one in result.decisive if one.verdict is Verdict.FAIL}
 
     def tells(gate: Gate) -> bool:
         by_finding = gate.group == "promises" and gate.name in broken and gate.verdict is Verdict.FAIL
-        return gate.counts and gate.verdict.rank >= least and not by_finding
+        told = any(gate.actual.startswith(message) for message in stops)
+        return gate.counts and gate.verdict.rank >= least and not by_finding and not told
 
     return [gate for gate in result.gates if verbose or tells(gate)]
-
-
-def near(path: Path) -> str:
-    """The path from the current folder where it lies below it."""
-    whole, here = path.resolve(), Path.cwd()
-    return str(whole.relative_to(here)) if whole.is_relative_to(here) else str(path)
 
 
 def _print(console: Console, parts: Iterable[RenderableType | None]) -> None:
@@ -132,22 +127,24 @@ def _events(folder: Path) -> Sequence[Event]:
         return ()
 
 
-def _trouble(events: Iterable[Event]) -> RenderableType | None:
-    """What stopped the run, with the last lines of its evidence."""
+def _trouble(events: Iterable[Event], reason: str) -> RenderableType | None:
+    """What stopped the run, unless the verdict's reason said it, with the last lines of its evidence."""
     for event in events:
         if isinstance(event, Troubled):
             lines = [
                 Text(f"  | {one_line(line, 200)}", style="dim") for line in event.details.splitlines()[-LOG_LINES:]
             ]
             hint = [Text(f"hint: {one_line(event.hint)}")] if event.hint else []
-            return Group(Text(one_line(f"stopped in {event.during}: {event.message}")), *lines, *hint)
+            told = event.message in reason
+            head = [] if told else [Text(one_line(f"stopped in {event.during}: {event.message}"))]
+            return Group(*head, *lines, *hint)
     return None
 
 
 def _gates(gates: list[Gate]) -> RenderableType | None:
     table = Table.grid(padding=(0, 1))
     for gate in sorted(gates, key=lambda gate: -gate.verdict.rank):
-        says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(_measured(gate), 300))
+        says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(_counted(gate), 300))
         group = Text(one_line(gate.group), style="dim")
         table.add_row(Text(SYMBOL[gate.verdict], style=STYLE[gate.verdict]), group, says)
         if gate.detail:
@@ -155,8 +152,8 @@ def _gates(gates: list[Gate]) -> RenderableType | None:
     return table if table.row_count else None
 
 
-def _measured(gate: Gate) -> str:
-    return f"expected {gate.expected}; was {gate.actual}" + (f"; n = {count(gate.n)}" if gate.n >= 0 else "")
+def _counted(gate: Gate) -> str:
+    return measured(gate) + (f"; n = {count(gate.n)}" if gate.n >= 0 else "")
 
 
 def _aside(found: list[Finding], promises: Sequence[PromiseSummary]) -> RenderableType | None:
@@ -180,7 +177,7 @@ def _mild(gates: Sequence[Gate], verbose: bool) -> RenderableType | None:
     table = Table.grid(padding=(0, 1))
     for gate in gates:
         if gate.level is Level.WARN and (verbose or gate.verdict is not Verdict.PASS):
-            says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(_measured(gate), 300))
+            says = Text.assemble((f"{one_line(gate.name)}: ", "bold"), one_line(_counted(gate), 300))
             table.add_row(Text(f"warns, not counted ({gate.verdict.value}):", style="yellow"), says)
     off = ", ".join(one_line(gate.name, 60) for gate in gates if gate.level is Level.OFF)
     parts: list[RenderableType] = [table] if table.row_count else []

@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
 from chaoscheck.cli.grids import print_matrix
-from chaoscheck.cli.summary import near
 from chaoscheck.model.events import ControlProbed, Event
-from chaoscheck.model.ops import Lane, Outcome
+from chaoscheck.model.ops import READS, Lane, Outcome
 from chaoscheck.model.verdict import MatrixCell, Result, Verdict
+from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.steps import Step
 from chaoscheck.reporting.text import one_line
+from chaoscheck.reporting.units import measured, plural, span
+from chaoscheck.steps.base import Wire
 from chaoscheck.steps.mask import printable
 from chaoscheck.steps.perform import Exchange
+from chaoscheck.store import near
 
 BODY_CHARS = 200
+TESTS, PAIR_READS = 8, 3
+"""Reads of a promise's controls, and of each pair of the matrix."""
 
 
 class Exchanges:
     """Shows the requests of the controls, equal ones once; the matrix repeats them, so it is shown as a grid only.
 
     `unhelpful` has the first answer of each action that was neither as expected nor an absence; `any`: one was shown.
+    `pairs` is about how many requests the matrix takes: it says how long that is by how long the others took.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, pairs: int = 0) -> None:
         self._console = console
+        self._pairs = pairs
+        self._took_ns: list[int] = []
         self._last: tuple[str, str] = ("", "")
         self._done: set[str] = set()
         self.unhelpful: dict[str, Exchange] = {}
@@ -36,13 +48,27 @@ class Exchanges:
     def __call__(self, exchange: Exchange) -> None:
         """One request and its answer."""
         if exchange.op.lane != Lane.CONTROL.value:
+            self._foretell()
             return
-        shown = (_asked(exchange), _answered(exchange))
+        self._took_ns.append(max(0, exchange.op.done_ns - exchange.op.sent_ns))
+        shown = (_asked(exchange), _answered(exchange, done=exchange.op.promise in self._done))
         self._weigh(exchange)
         if shown != self._last:
             for line in shown:
                 self._console.print(line, soft_wrap=True, highlight=False)
         self._last = shown
+
+    def _foretell(self) -> None:
+        """Once, as the matrix begins: it shows no request, so a slow service's user would wait in the dark."""
+        if self._pairs and self._took_ns:
+            long_s = self._pairs * sum(self._took_ns) / len(self._took_ns) / 1e9
+            self._console.print(
+                f"matrix: each instance writes, each reads: about {self._pairs} requests, {span(max(1.0, long_s))} at "
+                "their pace (more where something doesn't hold)",
+                soft_wrap=True,
+                markup=False,
+            )
+        self._pairs = 0
 
     def _weigh(self, exchange: Exchange) -> None:
         """What is looked at before anything was done may look like anything, but for trouble."""
@@ -57,18 +83,74 @@ class Exchanges:
 
 def _asked(exchange: Exchange) -> str:
     op, wire = exchange.op, exchange.wire
-    sent = printable(wire.body.decode("utf-8", "replace"))[:BODY_CHARS]
+    sent = printable(_sent(wire))[:BODY_CHARS]
     return f"[bold]{escape(op.promise)}.{op.action}[/bold] on {op.via}: {escape(f'{wire.method} {wire.path} {sent}')}"
 
 
-def _answered(exchange: Exchange) -> str:
+def _sent(wire: Wire) -> str:
+    """The body; of a multipart one its fields, and of files how long they are."""
+    media = next((value for name, value in wire.headers if name.lower() == "content-type"), "")
+    if not media.startswith("multipart/form-data"):
+        return wire.body.decode("utf-8", "replace")
+    whole = message_from_bytes(f"Content-Type: {media}\r\n\r\n".encode() + wire.body)
+    return ", ".join(_field(part) for part in whole.walk() if not part.is_multipart())
+
+
+def _field(part: Message) -> str:
+    name = part.get_param("name", header="content-disposition")
+    payload = part.get_payload(decode=True)
+    held = payload if isinstance(payload, bytes) else b""
+    return f"{name} ({len(held)} bytes)" if part.get_filename() else f"{name}={held.decode('utf-8', 'replace')}"
+
+
+def _meant(outcome: str, *, reads: bool, done: bool) -> str:
+    """An outcome in words of the plan's author: before anything was done a check has to say no."""
+    if not reads or outcome not in (Outcome.GONE, Outcome.UNRECOGNISED):
+        return outcome
+    if not done:
+        return "no (as it should: nothing was done yet)"
+    return "not there" if outcome == Outcome.GONE else "not as expected"
+
+
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    """The plan's words with what the names stood for."""
+    return re.sub(r"\$(\w+)", lambda found: names.get(found[1], found[0]), text)
+
+
+def _answered(exchange: Exchange, *, done: bool) -> str:
     op = exchange.op
     said = printable(exchange.text)[:BODY_CHARS]
     taken = ", ".join(f"${name}={value}" for name, value in exchange.taken.items())
     seen = f", read {op.seen!r}" if op.seen and op.seen in exchange.text else ""
-    why = f" ({op.error})" if op.error and op.outcome != Outcome.OK else ""
+    error = _filled(op.error.removeprefix(f"{Outcome.UNRECOGNISED}: "), {**exchange.names, **exchange.taken})
+    why = f" ({error})" if op.error and op.outcome != Outcome.OK else ""
+    meant = _meant(op.outcome, reads=op.action in READS, done=done)
     took = f", took {taken}" if taken else ""
-    return f"  -> {op.status or op.error}  [bold]{op.outcome}[/bold]{escape(why + seen + took)}  {escape(said)}"
+    return f"  -> {op.status or op.error}  [bold]{meant}[/bold]{escape(why + seen + took)}  {escape(said)}"
+
+
+def requests_of(plan: Plan) -> tuple[int, int]:
+    """About how many requests controls and matrix send where all holds."""
+
+    def sent(steps: Sequence[Step]) -> int:
+        return sum(2 if step.submit else 1 for step in steps)
+
+    promises = plan.promises.values()
+    tests = sum(sent(each.do) + TESTS * sent(each.see) for each in promises)
+    pairs = plan.instances**2 * sum(sent(each.do) + PAIR_READS * sent(each.see) for each in promises)
+    return tests, pairs
+
+
+def foretell(console: Console, plan: Plan) -> int:
+    """Say what is about to be sent; the matrix's part of it."""
+    tests, pairs = requests_of(plan)
+    where = f"{plural(len(plan.promises), 'promise')} on {plural(plan.instances, 'instance')}"
+    console.print(
+        f"trying {where}: about {tests + pairs} requests, usually some seconds once it has started; no load, no kill",
+        soft_wrap=True,
+        markup=False,
+    )
+    return pairs
 
 
 def show_probes(console: Console, events: Sequence[Event], matrix: Sequence[MatrixCell]) -> None:
@@ -113,7 +195,7 @@ def next_lines(exchanges: Exchanges, result: Result) -> list[str]:
     """The verdict, what made it so, and the first step that wasn't answered as expected, with what to look at."""
     bad = [gate for gate in result.gates if gate.verdict is Verdict.INVALID]
     lines = ["", f"{result.verdict.value}  {one_line(result.reason) if bad else 'the plan was not tried to its end'}"]
-    lines += [f"  {gate.name}: expected {one_line(gate.expected)}; was {one_line(gate.actual)}" for gate in bad]
+    lines += [f"  {gate.name}: {one_line(measured(gate))}" for gate in bad]
     login = next((one.promise for one in result.promises if one.kind == "session"), "")
     if bad and not exchanges.unhelpful:
         lines.append("hint: hold the answers above against the plan: is what `see` reads what `do` sent?")

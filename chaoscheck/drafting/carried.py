@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field, replace
+from urllib.parse import unquote_plus, urlsplit
 
 from chaoscheck.drafting import places, words
 from chaoscheck.drafting.draft import Json
@@ -122,3 +122,16 @@ def ids(path: str) -> Iterator[str]:
     for segment in parts.path.split("/"):
         if segment and words.is_id(segment):
             yield segment
+
+
+def without_message(seen: Exchange, ident: str) -> Exchange:
+    """The page of an object, without what a redirect had it say of this one time: `?message=note%205%20was%20made`."""
+    parts = urlsplit(seen.path)
+    number = re.sub(r"^\D+", "", ident) or ident
+    said = [unquote_plus(each.partition("=")[2]) for each in parts.query.split("&")]
+    kept = [
+        each
+        for each, text in zip(parts.query.split("&"), said, strict=True)
+        if " " not in text and not re.search(rf"(?<!\w){re.escape(number)}(?!\w)", text)
+    ]
+    return replace(seen, path=parts.path + ("?" + "&".join(kept) if any(kept) else ""))

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from chaoscheck.drafting.draft import Json, Note, Sure, TargetDraft
 from chaoscheck.errors import PlanError
+from chaoscheck.plan.compose_file import read
 from chaoscheck.registry import nearest
 
 _STORE = re.compile(
     r"postgres|mysql|maria|mongo|redis|valkey|memcache|rabbit|kafka|minio|elastic|nginx|haproxy|traefik|caddy",
     re.IGNORECASE,
 )
-
-
 _ASKED = re.compile(r"https?://[^/\s\"']+(/[^\s\"'|),]*)")
 
 
@@ -56,15 +54,7 @@ def build_folder(path: Path, service: str) -> Path | None:
 
 
 def _services(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise PlanError(f"can't read {path}: {error.strerror}", hint="give the path of a compose file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PlanError(f"{path} is not YAML: {error}", hint="give the path of a compose file") from None
-    services = raw.get("services") if isinstance(raw, dict) else None
-    if not isinstance(services, dict) or not services:
-        raise PlanError(f"{path} has no services", hint="give the path of a compose file")
+    services = read(path, os.environ).services
     return {str(name): each if isinstance(each, dict) else {} for name, each in services.items()}
 
 

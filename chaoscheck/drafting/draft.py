@@ -35,6 +35,13 @@ class Note:
         return f"{self.text} ({self.sure.value})"
 
 
+A_LIST = Note(
+    text="see reads a list: one that shows only its newest forgets its oldest, which looks like a loss; ask for the "
+    "object itself (take its id from the answer of do), or a list that shows all",
+    sure=Sure.GUESS,
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepDraft:
     """One request as the plan will write it: the method's key, the path, and its other keys in their order."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chaoscheck.drafting import words
-from chaoscheck.drafting.draft import Json, Note, PromiseDraft, StepDraft, Sure
+from chaoscheck.drafting.draft import A_LIST, Json, Note, PromiseDraft, StepDraft, Sure
 
 MOST_WRITES = 3
 
@@ -163,7 +163,7 @@ def _registers(endpoints: Sequence[Endpoint]) -> Iterator[PromiseDraft]:
         if write.method == "post" and any(path.startswith(write.path + "/{") for path in reads):
             continue  # A collection: what is posted there is a new object.
         value = _free(write)
-        if value is None:
+        if value is None or (write.method == "post" and _lists(read, value)):
             continue
         path = re.sub(r"\{[^}]*\}", "$session", write.path)
         shown = _shown(read, value)
@@ -184,6 +184,8 @@ def _kept(endpoints: Sequence[Endpoint]) -> Iterator[PromiseDraft]:
             continue
         one = next((path for path in gets if re.fullmatch(re.escape(make.path) + r"/\{[^}]*\}", path)), None)
         value = _free(make)
+        if value is not None and one is None and make.path in gets and _lists(gets[make.path], value):
+            yield _listed(make, gets[make.path], value)
         if one is None or value is None:
             continue
         hole = re.findall(r"\{([^}]*)\}", one)[0]
@@ -201,6 +203,23 @@ def _kept(endpoints: Sequence[Endpoint]) -> Iterator[PromiseDraft]:
             see=(StepDraft(method="get", path=f"{make.path}/$id", keys={"expect": "$value"}),),
             notes=(Note(text=f"{make.where}; read by {gets[one].where}", sure=_sure(make, value)),),
         )
+
+
+def _lists(read: Endpoint, value: Field) -> bool:
+    """Whether it answers with many objects: what is posted there is a new one."""
+    return any(each.type == "array" for each in read.shows) and all(each.name != value.name for each in read.shows)
+
+
+def _listed(make: Endpoint, read: Endpoint, value: Field) -> PromiseDraft:
+    """The last resort: nothing shows one object alone."""
+    keys = _body(make, {value.path: "$value"}) | _status(make)
+    return PromiseDraft(
+        name=words.named(make.path),
+        kind="kept",
+        do=(StepDraft(method="post", path=make.path, keys=keys),),
+        see=(StepDraft(method="get", path=read.path, keys={"expect": "$value"}),),
+        notes=(Note(text=f"{make.where}; listed by {read.where}", sure=_sure(make, value)), A_LIST),
+    )
 
 
 def _has_register(endpoints: Sequence[Endpoint], path: str) -> bool:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from chaoscheck.drafting import routes
-from chaoscheck.drafting.draft import TODO, Json, Note, Sure, TargetDraft
+from chaoscheck.drafting import backing, routes
+from chaoscheck.drafting.draft import Json, Note, Sure, TargetDraft
 from chaoscheck.drafting.endpoints import Endpoint, health
 
 COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -83,38 +82,8 @@ def _target(folder: Path, base: Path, endpoints: tuple[Endpoint, ...]) -> Target
     elif command := _command(folder):
         keys["command"] = command
         notes.append(Note(text="command: no Dockerfile here, so as a local process (engine process)", sure=Sure.GUESS))
-    found = TargetDraft(keys=keys, notes=tuple(notes), maybe=tuple(_stores(folder)) if "build" in keys else ())
+    found = TargetDraft(keys=keys, notes=tuple(notes), maybe=tuple(backing.lines(folder)) if "build" in keys else ())
     return found.over(ready_of(endpoints)) if "ready" not in keys else found
-
-
-_LIBRARIES = {
-    "redis": (r"redis|ioredis|connect-redis", '{image: "redis:7"}'),
-    "postgres": (r"psycopg2?(?:-binary)?|asyncpg|pg", '{image: "postgres:16", env: {POSTGRES_PASSWORD: "..."}}'),
-    "mysql": (r"mysqlclient|pymysql|mysql2?", '{image: "mysql:8", env: {MYSQL_ROOT_PASSWORD: "..."}}'),
-    "mongo": (r"pymongo|mongoose|mongodb", '{image: "mongo:7"}'),
-}
-
-
-_MIGRATIONS = {
-    "manage.py": "python manage.py migrate",
-    "alembic.ini": "alembic upgrade head",
-    "prisma/schema.prisma": "npx prisma migrate deploy",
-}
-
-
-def _stores(folder: Path) -> Iterator[str]:
-    """Stores that the folder's libraries talk to, each as a line to take in."""
-    for name, how in _MIGRATIONS.items():
-        if (folder / name).is_file():
-            yield f"and in target: setup: [{how}]   # {TODO}, if its tables have to be made: it has {name}"
-    for name in ("package.json", "requirements.txt", "pyproject.toml"):
-        path = folder / name
-        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        for store, (pattern, how) in _LIBRARIES.items():
-            if found := re.search(
-                rf"(?:^|[\"'\s])({pattern})(?=[\"'\s=<>~!\[,;]|$)", text, re.MULTILINE | re.IGNORECASE
-            ):
-                yield f"stores: {{{store}: {how}}}   # {TODO}, if it keeps state there: {name} asks for {found[1]}"
 
 
 def _needed(folder: Path, dockerfile: str) -> list[str]:

@@ -33,6 +33,8 @@ class Given:
     openapi: Source | None = None
     har: Source | None = None
     stores: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
+    """Where a key of `said` comes from, if not from the command line."""
 
     @property
     def looks_at(self) -> Path | None:
@@ -45,7 +47,9 @@ class Given:
 
 def gather(given: Given) -> Draft:
     """The draft. Raises PlanError for files that can't be read as what they should be."""
-    notes = tuple(Note(text=f"{key}: from the command line", sure=Sure.SAID) for key in given.said)
+    notes = tuple(
+        given.notes.get(key, Note(text=f"{key}: from the command line", sure=Sure.SAID)) for key in given.said
+    )
     target = TargetDraft(keys=_from_base(given), notes=notes)
     found = folder.look(given.looks_at, base=given.base) if given.looks_at is not None else None
     compose = given.compose or (found.compose if found and not {"build", "command"} & set(given.said) else None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from urllib.parse import quote, quote_plus
+from itertools import pairwise
+from urllib.parse import quote, quote_plus, urlsplit
 
 from chaoscheck.drafting.draft import Json
 from chaoscheck.drafting.har import Exchange
@@ -12,6 +13,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.steps.read import Reader
 
 NEAR = 24
+_IDENT = re.compile(r"(^|[._])((uu)?id|key|number|nr)$", re.IGNORECASE)
 
 
 def find(exchange: Exchange, text: str) -> str:
@@ -67,12 +69,24 @@ def around(exchange: Exchange, text: str) -> str:
 
 def _candidates(exchange: Exchange, text: str) -> Iterator[str]:
     for document in exchange.page.json:
-        for path, value in leaves(document):
+        # A first object's version, count and id may all be 1.
+        named = sorted(leaves(document), key=lambda leaf: not (_IDENT.search(leaf[0]) and text.isdecimal()))
+        for path, value in named:
             if value == text or (isinstance(value, int) and not isinstance(value, bool) and str(value) == text):
                 yield f"json:{path}"
+    yield from _redirect(exchange, text)
     if exchange.is_html:
         yield from _controls(exchange, text)
     yield from _contexts(exchange, text)
+
+
+def _redirect(exchange: Exchange, text: str) -> Iterator[str]:
+    """A segment of the path that it sends the browser to."""
+    for before, segment in pairwise(urlsplit(exchange.page.headers.get("location", "")).path.split("/")):
+        if segment == text:
+            ident = re.fullmatch(r"([A-Za-z_-]*)\d+", text)
+            sort = f"{ident[1]}[0-9]+" if ident else "[^/?#]+"
+            yield f"header:Location {_escaped(before)}/({sort})"
 
 
 def _controls(exchange: Exchange, text: str) -> Iterator[str]:

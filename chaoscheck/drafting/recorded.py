@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from chaoscheck.drafting import carried, places, words
 from chaoscheck.drafting.carried import Who
-from chaoscheck.drafting.draft import Json, Note, PromiseDraft, StepDraft, Sure
+from chaoscheck.drafting.draft import A_LIST, Json, Note, PromiseDraft, StepDraft, Sure
 from chaoscheck.drafting.har import Exchange, Recording
 from chaoscheck.errors import PlanError
 
@@ -202,9 +202,13 @@ class _Author:
                         kind=kind,
                         do=self._steps(write, {value: "$value"}, take=take),
                         see=(see,),
-                        notes=(Note(text=f"{self._at(write)}, seen again by {self._at(seen)}", sure=Sure.SEEN),),
+                        notes=self._notes(write, seen, lists=kind == "kept" and not take and "$value" not in see.path),
                     )
         return None
+
+    def _notes(self, write: Exchange, seen: Exchange, *, lists: bool) -> tuple[Note, ...]:
+        note = Note(text=f"{self._at(write)}, seen again by {self._at(seen)}", sure=Sure.SEEN)
+        return (note, A_LIST) if lists else (note,)
 
     def _name(self, write: Exchange, value: str) -> str:
         """From its path, or from the field where that says nothing."""
@@ -217,6 +221,8 @@ class _Author:
     ) -> Iterator[tuple[str, Exchange, dict[str, str]]]:
         """(kind, the read, what the write's answer must tell), the surest first."""
         path = urlsplit(write.path).path
+        if write.method == "POST":
+            yield from self._own_page(write, reads)
         for seen in reads:
             if places.replaced(seen.path, value, "$value"):
                 yield "kept", seen, {}
@@ -230,14 +236,25 @@ class _Author:
         for seen in reads:
             if urlsplit(seen.path).path == path and places.find(seen, value).startswith("css:"):
                 yield "register", seen, {}
-        for seen in reads:
-            fresh = [each for each in carried.ids(seen.path) if each not in self.login.texts and each not in write.path]
-            for ident in fresh:
-                if found := places.find(write, ident):
-                    yield "kept", seen, {ident: found}
+        if write.method != "POST":
+            yield from self._own_page(write, reads)
         for seen in reads:
             if not [each for each in carried.ids(seen.path) if each not in self.login.texts]:
                 yield ("kept" if write.method == "POST" else "register"), seen, {}
+
+    def _own_page(self, write: Exchange, reads: Sequence[Exchange]) -> Iterator[tuple[str, Exchange, dict[str, str]]]:
+        """The object itself, by what the write's answer calls it; the redirect's own page where it leads there."""
+        target = urlsplit(write.page.headers.get("location", "")).path
+        known = any(urlsplit(each.path).path == target for each in self.story if each.at <= write.at)
+        slug = [target.rpartition("/")[2]] if target and not known else []
+        for seen in reads:
+            segments = urlsplit(seen.path).path.split("/")
+            names = [each for each in [*carried.ids(seen.path), *slug] if each in segments]
+            for ident in dict.fromkeys(names):
+                if ident in self.login.texts or ident in urlsplit(write.path).path.split("/"):
+                    continue
+                if found := places.find(write, ident):
+                    yield "kept", carried.without_message(seen, ident), {ident: found}
 
     def _values(self, write: Exchange) -> list[str]:
         """Texts that were typed there, the longest first: the likeliest to be seen again, and to be its own."""
@@ -335,7 +352,8 @@ class _Author:
         """With names for the user, what the login told, and the values; a dollar of its own is written twice."""
         made = path.replace("$", "$$")
         for text, name in {self.login.who.user: "$user", **self.login.texts, **values}.items():
-            made = (len(text) >= 2 and places.replaced(made, text, name)) or made
+            # A first object's id is 1; a name or a text of one letter may stand anywhere.
+            made = ((len(text) >= 2 or name == "$id") and places.replaced(made, text, name)) or made
         return made
 
     def _at(self, each: Exchange) -> str:

@@ -23,6 +23,7 @@ _SKIPPED = re.compile(
 _ROUTE = re.compile(
     r"""(?:@?\b\w+)\.(get|post|put|patch|delete|route)\(\s*["'`](/[^"'`\s]*)["'`]([^\n]*)""", re.IGNORECASE
 )
+_COMPARED = re.compile(r"""(?:==|\bcase)\s*["'`](/[^"'`\s]*)["'`]""")
 _METHODS = re.compile(r"""methods\s*=\s*[\[(]([^\])]*)""")
 _UNPACKED = re.compile(r"\{([^{}]*)\}\s*=\s*(?:await\s+)?req(?:uest)?\.body")
 _MEMBER = re.compile(
@@ -71,6 +72,11 @@ def _routes(path: Path, folder: Path) -> Iterator[Endpoint]:
             whole = _holes(route[2])
             where = f"{method.upper()} {whole} in {path.relative_to(folder).as_posix()}:{line}"
             yield _endpoint(method, whole, handler, where)
+    for compared in _COMPARED.finditer(text):
+        if words.HEALTH.search(compared[1]):
+            line = text.count("\n", 0, compared.start()) + 1
+            where = f"{compared[1]} is compared with in {path.relative_to(folder).as_posix()}:{line}"
+            yield Endpoint(method="get", path=compared[1], where=where)
 
 
 def _methods(route: re.Match[str]) -> list[str]:

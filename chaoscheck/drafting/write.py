@@ -9,6 +9,7 @@ from textwrap import wrap
 
 import yaml
 
+from chaoscheck.drafting.backing import ENV
 from chaoscheck.drafting.draft import SOURCES, TODO, Draft, Json, Note, PromiseDraft, StepDraft, TargetDraft
 
 WIDTH = 118
@@ -33,8 +34,7 @@ def write(draft: Draft, *, schema: str = "") -> str:
     parts = []
     if schema:
         parts.append(f"# yaml-language-server: $schema={schema}\n")
-    maybe = () if draft.stores else draft.target.maybe
-    parts += _target(replace(draft.target, maybe=maybe))
+    parts += _target(replace(draft.target, maybe=_maybe(draft)))
     if draft.stores:
         parts.append("stores:\n")
         parts += [f"  {name}: {flow(store)}\n" for name, store in draft.stores.items()]
@@ -43,6 +43,16 @@ def write(draft: Draft, *, schema: str = "") -> str:
     for secret in draft.secrets:
         text = text.replace(secret, "***")
     return text
+
+
+def _maybe(draft: Draft) -> tuple[str, ...]:
+    """Where the stores are said, only what leads to them may still lack."""
+    if not draft.stores:
+        return draft.target.maybe
+    env = draft.target.keys.get("env")
+    told = set(env) if isinstance(env, dict) else set()
+    lines = [line for line in draft.target.maybe if line.startswith(ENV)]
+    return tuple(line for line in lines if not told & set(re.findall(r"(\w+): ", line.removeprefix(ENV))))
 
 
 def flow(value: Json) -> str:

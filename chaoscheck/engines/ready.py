@@ -7,15 +7,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from chaoscheck.engines.base import Fleet, HasLogs, Instance
+from chaoscheck.engines.last_words import hint_of
 from chaoscheck.errors import InstanceCrashed, NotReady, PlanError
 from chaoscheck.model.clock import NS, Clock, wait_s
 from chaoscheck.plan.plan import Ready
 from chaoscheck.plan.steps import Expect
 from chaoscheck.steps.base import Answer, Transport, Trouble, Wire
+from chaoscheck.steps.read import Page
 
 POLL_S = 0.03
 PROBE_S = 2.0
 LOG_LINES = 20
+_STUBBORN = re.compile(r"GET \S+ answers 4\d\d")
 SILENT_S = 5.0
 """Nobody needs to be told of a shorter wait."""
 
@@ -67,7 +70,8 @@ def wait_ready(
         if clock.now_ns() - began >= ready.within * NS:
             raise _not_ready(fleet, waiting, ready, seen)
         name = next(iter(waiting))
-        patience.waited((clock.now_ns() - began) / NS, f"{name}{_others(waiting, 'and')}", seen[name])
+        so_far_s, so_seen = (clock.now_ns() - began) / NS, seen[name] + _doubt(seen[name])
+        patience.waited(so_far_s, f"{name}{_others(waiting, 'and')}", so_seen)
         wait_s(clock, POLL_S)
 
 
@@ -120,7 +124,8 @@ def _probe(fleet: Fleet, instance: Instance, ready: Ready, transport: Transport,
 
 
 def _excerpt(answer: Answer) -> str:
-    return " ".join(answer.body[:600].decode("utf-8", "replace").split())[:200]
+    """Of an HTML page what its reader would see."""
+    return " ".join(Page(answer._replace(body=answer.body[:20_000])).shown.split())[:200]
 
 
 def _still_lives(fleet: Fleet, instance: Instance) -> None:
@@ -128,19 +133,21 @@ def _still_lives(fleet: Fleet, instance: Instance) -> None:
     if state.running:
         return
     why = "out of memory" if state.out_of_memory else f"exit code {state.exit_code}"
+    log = _tail(fleet, instance)
     raise InstanceCrashed(
         f"{instance.name} ended by itself before it was ready ({why})",
-        hint="its last lines say why; try the image by hand with the plan's env",
-        details=_tail(fleet, instance),
+        hint=hint_of(log) or "its last lines say why; try the image by hand with the plan's env",
+        details=log,
     )
 
 
 def _not_ready(fleet: Fleet, waiting: Mapping[str, Instance], ready: Ready, seen: Mapping[str, str]) -> NotReady:
     name, instance = next(iter(waiting.items()))
+    log = _tail(fleet, instance)
     return NotReady(
         f"{name}{_others(waiting, 'nor')} was not ready within {ready.within:g} s; last seen: {seen[name]}",
-        hint=_hint(ready, seen[name]),
-        details=_tail(fleet, instance),
+        hint=_hint(ready, seen[name], log),
+        details=log,
     )
 
 
@@ -148,7 +155,14 @@ def _others(waiting: Mapping[str, Instance], word: str) -> str:
     return f" ({word} {', '.join(list(waiting)[1:])})" if len(waiting) > 1 else ""
 
 
-def _hint(ready: Ready, seen: str) -> str:
+def _doubt(seen: str) -> str:
+    """Some services answer 404 until they have started, so nobody gives up; but the user may know better at once."""
+    return " - is that the right path for `ready`?" if _STUBBORN.match(seen) else ""
+
+
+def _hint(ready: Ready, seen: str, log: str) -> str:
+    if not _STUBBORN.match(seen) and (told := hint_of(log)):
+        return told
     if "answers" in seen:
         return "target.ready must name a path that answers 2xx once the service can work, or say what to expect"
     if any(str(trouble) in seen for trouble in (Trouble.REFUSED, Trouble.CLOSED, Trouble.RESET)) or ready.tcp:

@@ -111,6 +111,29 @@ class ControlProbed(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Timed(Event):
+    """What a request took in the controls, one after the other and with nobody else there: the median of `requests`."""
+
+    request_s: float
+    requests: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateChosen(Event):
+    """The plan sets no rate, and at `tried` requests/s the service didn't keep up: from now on `rate`, by `users`.
+
+    Meanwhile it answered `answered` requests/s well, with that p95 from the intended start, and the share `bad` failed.
+    """
+
+    tried: float
+    rate: float
+    users: int
+    answered: float
+    p95_ms: float
+    bad: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MatrixProbed(Event):
     """Written on `writer`, read on `reader`; `holds` is None where nothing could be told, and `note` says why.
 

@@ -42,6 +42,7 @@ class Phase(StrEnum):
     PREPARE = "prepare"
     CONTROLS = "controls"
     MATRIX = "matrix"
+    WARM_UP = "warm-up"
     BASELINE = "baseline"
     CHAOS = "chaos"
     SETTLE = "settle"

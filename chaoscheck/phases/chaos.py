@@ -11,13 +11,16 @@ from chaoscheck.model.clock import NS
 from chaoscheck.model.ops import Phase
 from chaoscheck.model.verdict import Level
 from chaoscheck.phases.prepare import await_ready, record_start
-from chaoscheck.phases.sizing import Sizing, patience_s
+from chaoscheck.phases.sizing import Sizing, patience_s, volley_clients, volley_s
 from chaoscheck.phases.stage import Stage
 from chaoscheck.promises.base import KINDS
 from chaoscheck.traffic.base import Died, PhaseIs, Volley, VolleyReady
 
-VOLLEY_CLIENTS = 8
 VOLLEY_READY_S = 3.0
+VOLLEY_MOST_S = 15.0
+"""So long a burst may take until the victim acknowledged its first writes: forms and slow logins need their time."""
+HELD_S = 5.0
+"""A burst ends by itself when the signal is so late."""
 BURST_S = 0.15
 """How long a burst flows before the signal: long enough to be steady."""
 
@@ -96,15 +99,19 @@ def _aim(stage: Stage, strike: Strike, victim: Instance) -> None:
     mode = Mode.BURST if strike.mode is Mode.SHAM else strike.mode
     if mode is Mode.PLAIN:
         return
-    start_ns = stage.clock.now_ns() + int(VOLLEY_READY_S * NS)
+    clients = volley_clients(stage.plan, stage.request_s)
+    lead_s = min(max(VOLLEY_READY_S, 2 * volley_s(stage.plan, stage.request_s, clients)), VOLLEY_MOST_S)
+    now_ns = stage.clock.now_ns()
+    start_ns = now_ns + int(lead_s * NS)
+    burst_ns = int((VOLLEY_MOST_S + HELD_S) * NS)
     stage.traffic.tell(
         Volley(
             strike=strike.index,
             mode=mode.value,
             victim=victim.name,
-            clients=VOLLEY_CLIENTS,
+            clients=clients,
             start_ns=start_ns,
-            until_ns=start_ns + 5 * NS if strike.mode is not Mode.SHAM else stage.clock.now_ns() + int(0.6 * NS),
+            until_ns=now_ns + (burst_ns if strike.mode is not Mode.SHAM else int(0.6 * NS)),
             offsets_ns=tuple(int(aim * AIM_S * NS) for aim in strike.aims),
         )
     )
@@ -112,10 +119,12 @@ def _aim(stage: Stage, strike: Strike, victim: Instance) -> None:
 
     def ready() -> bool:
         nonlocal waiting
-        waiting -= len(stage.take(VolleyReady))
+        # What a volley says that was too late for its own strike must not let this one begin with nobody aboard.
+        said = [message for message in stage.take(VolleyReady) if isinstance(message, VolleyReady)]
+        waiting -= sum(message.strike == strike.index for message in said)
         return waiting <= 0
 
-    stage.until(ready, VOLLEY_READY_S)
+    stage.until(ready, VOLLEY_MOST_S if strike.mode is Mode.BURST else lead_s)
     if mode is Mode.BURST:
         stage.clock.wait_until_ns(stage.clock.now_ns() + int(BURST_S * NS))
     else:

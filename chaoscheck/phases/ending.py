@@ -66,6 +66,9 @@ def ending(stage: Stage, folder: RunFolder, interrupts: Interrupts, *, keep: boo
     except KeyboardInterrupt:
         stage.emit(events.Interrupted, during=stage.phase.value)
     except Exception as error:
+        with suppress(Exception):
+            # What workers said while the controller waited in vain: unheard, it would look as if they had been silent.
+            stage.inbox.extend(stage.listen())
         message, hint, details = _told(error, folder)
         stage.emit(
             events.Troubled,

@@ -6,10 +6,12 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
+from statistics import median
 
 from chaoscheck.engines.base import Instance
 from chaoscheck.errors import PlanError
 from chaoscheck.model import events
+from chaoscheck.model.clock import NS
 from chaoscheck.model.history import SessionBorn
 from chaoscheck.model.ops import Lane, Op
 from chaoscheck.model.places import Address
@@ -81,6 +83,13 @@ class Prober:
         self._made = 0
         self._rids = count(1)
         self._performer: Performer | None = None
+        self._took_ns: list[int] = []
+
+    def tell_time(self) -> None:
+        """Say what a request took so far, one after the other: estimates and limits follow it."""
+        if self._took_ns:
+            self._stage.request_s = round(median(self._took_ns) / NS, 4)
+            self._stage.emit(events.Timed, request_s=self._stage.request_s, requests=len(self._took_ns))
 
     @property
     def accounts_used(self) -> int:
@@ -173,6 +182,7 @@ class Prober:
 
     def _show(self, exchange: Exchange) -> None:
         self._seen.append(exchange)
+        self._took_ns.append(exchange.op.done_ns - exchange.op.sent_ns)
         if self._watch is not None:
             self._watch(exchange)
 

@@ -30,6 +30,7 @@ class Stage:
 
     `say` shows a line to whoever watches; what matters later is an event. `shown` tells whether the run has shown
     enough to end; `broken` whether what workers confirmed breaks it, or is something that the plan lets pass.
+    `request_s` is what a request takes with nobody else there.
     """
 
     loaded: LoadedPlan
@@ -47,6 +48,7 @@ class Stage:
     shown: Callable[[], bool] = lambda: False
     broken: Callable[[], bool] = lambda: True
     phase: Phase = Phase.PLAN
+    request_s: float = 0.0
     instances: dict[int, Instance] = field(default_factory=dict)
     struck: set[str] = field(default_factory=set)
     gone_by_expect: set[str] = field(default_factory=set)

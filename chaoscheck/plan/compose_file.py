@@ -142,6 +142,8 @@ def _text(path: Path, what: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise PlanError(f"can't read {what} {path}: {error.strerror}", hint="a path is relative to the plan") from None
+        raise PlanError(
+            f"can't read {what} {path}: {error.strerror}", hint="in a plan, a path is relative to the plan"
+        ) from None
     except UnicodeDecodeError:
         raise PlanError(f"{what} {path} is not UTF-8 text", hint="save it as UTF-8") from None

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from chaoscheck.errors import PlanError
 from chaoscheck.plan.compose import composed
-from chaoscheck.plan.lined import mark, parse
+from chaoscheck.plan.lined import mark, parse, tree
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.registry import nearest
 
@@ -42,7 +42,7 @@ OVERRIDES = {
 """CHAOSCHECK_<name> -> the key of the plan that it overrides."""
 
 _PLAN = ("a plan is a mapping of sections", "it needs at least target and promises")
-_INTERPOLATED = ("target", "stores", "accounts")
+_INTERPOLATED = ("target", "stores", "accounts", "secrets")
 _ENV = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -77,7 +77,7 @@ def key_lines(text: str, path: Path) -> dict[str, int]:
     """The line of each key and item of a plan's text, by its dotted path; empty for what is no YAML mapping."""
     lines: dict[str, int] = {}
     try:
-        mark(yaml.compose(text, Loader=yaml.SafeLoader), (), lines, path)
+        mark(tree(text, path), (), lines, path)
     except (yaml.YAMLError, PlanError):
         return {}
     return lines
@@ -189,12 +189,21 @@ def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
                 # What is wrong between sections begins with the name of one.
                 place = _place(re.findall(r"\w+", reason)[:1], path, lines)
             return PlanError(f"{dotted}: {reason}" if dotted else reason, place=place, hint=_SCHEMA)
+        case _ if item["input"] is None and dotted in _EMPTY:
+            message, hint = _EMPTY[dotted]
+            return PlanError(message, place=place, hint=hint)
         case _:
             given = repr(item["input"])
             shown = given if len(given) <= 60 else given[:57] + "..."
             said = _WORDS.get(item["type"], item["msg"][:1].lower() + item["msg"][1:])
             return PlanError(f"{dotted}: {said}, not {shown}", place=place, hint=_hint(loc))
 
+
+_EMPTY = {
+    "promises": ("no promise yet: nothing stands below `promises:`", "uncomment one and fill it in, or write one"),
+    "target": ("nothing to run yet: nothing stands below `target:`", "say image, build or command there"),
+}
+"""Sections of which a plan that was just begun has no more than the name."""
 
 _SCHEMA = "`chaoscheck schema` tells what may stand there"
 

@@ -1,39 +1,68 @@
-"""The page's own style and script, and the policy that lets a browser run these and nothing else."""
+"""What pages are made of: templates, style and script, and the policy that lets a browser run nothing else."""
 
 from __future__ import annotations
 
 import base64
 import functools
 import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
 _FOLDER = Path(__file__).parent / "assets"
-STYLES = ("uPlot.min.css", "report.css", "sessions.css")
-SCRIPTS = ("uPlot.iife.min.js", "report.js")
-LICENCE = "uPlot.LICENSE"
+_STYLES = ("uPlot.min.css", "report.css", "sessions.css")
+_SCRIPTS = ("uPlot.iife.min.js", "report.js")
+_LICENCE = "uPlot.LICENSE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assets:
-    """What stands between the tags, and the page's content security policy."""
+    """What stands between the tags, and the page's content security policy, which allows each by its hash."""
 
     style: str
-    script: str
-    policy: str
+    script: str = ""
+
+    @property
+    def policy(self) -> str:
+        script = f"script-src '{_hash(self.script)}'; " if self.script else ""
+        return (
+            f"default-src 'none'; {script}style-src '{_hash(self.style)}'; img-src data:; "
+            "base-uri 'none'; form-action 'none'"
+        )
 
 
 @functools.cache
-def assets() -> Assets:
-    """Every style in one element and every script in another, each allowed by its hash."""
-    style = _joined(STYLES)
+def report_assets() -> Assets:
+    """Every style in one element and every script in another."""
     # Every page is a copy of the library, so its licence goes along.
-    script = f"/*!\n{_joined((LICENCE,))}\n*/\n{_joined(SCRIPTS)}"
-    policy = (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
+    return Assets(style=_joined(_STYLES), script=f"/*!\n{_joined((_LICENCE,))}\n*/\n{_joined(_SCRIPTS)}")
+
+
+@functools.cache
+def index_assets() -> Assets:
+    return Assets(style=_joined(("index.css",)))
+
+
+def environment(safe: Callable[[str], str], measures: Iterable[Callable[..., str]]) -> Environment:
+    """Templates in which every text passes `safe`, but what they themselves made; `measures` are their filters."""
+
+    def finalize(value: Any) -> Any:
+        return safe(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    made = Environment(
+        loader=PackageLoader("chaoscheck.reporting", "assets"),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=finalize,
     )
-    return Assets(style=style, script=script, policy=policy)
+    made.filters |= {measure.__name__: measure for measure in measures}
+    return made
 
 
 def _joined(names: tuple[str, ...]) -> str:

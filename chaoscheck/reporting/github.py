@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from chaoscheck.model.verdict import Finding, Gate, Level, Result, Verdict
 from chaoscheck.reporting.text import one_line, visible
+from chaoscheck.reporting.units import measured
 
 MOST = 10
 LONG = 3000
@@ -71,7 +72,7 @@ def _of_finding(one: Finding, sort: str) -> Note:
 
 def _of_gate(gate: Gate, sort: str) -> Note:
     detail = f"\n{gate.detail}" if gate.detail else ""
-    text = f"expected {gate.expected}; was {gate.actual}{detail}"
+    text = measured(gate) + detail
     return Note(sort=sort, title=f"{gate.verdict} {gate.name}", text=text, line=_line(gate.place))
 
 

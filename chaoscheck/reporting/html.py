@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from markupsafe import Markup
 
 from chaoscheck.model.events import Event
 from chaoscheck.model.verdict import Result
 from chaoscheck.reporting import units
-from chaoscheck.reporting.assets import assets
+from chaoscheck.reporting.assets import environment, report_assets
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.cards import LONGEST
 from chaoscheck.reporting.chain import happened, is_request
@@ -42,26 +42,13 @@ def html(result: Result, events: list[Event], folder: Path) -> str:
 
 @functools.cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("chaoscheck.reporting", "assets"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_safe,
-    )
-    measures = (units.clock, units.span, units.millis, units.between, units.percent, units.count, units.plural)
-    for measure in (*measures, units.chance):
-        made.filters[measure.__name__] = measure
+    times = (units.clock, units.span, units.millis, units.between)
+    made = environment(_safe, (*times, units.percent, units.count, units.plural, units.chance))
     made.globals |= {"is_request": is_request, "happened": happened, "seen_on": units.seen_on}
-    ours = assets()
+    ours = report_assets()
     made.globals |= {"style": Markup(ours.style), "script": Markup(ours.script), "policy": Markup(ours.policy)}
     return made
 
 
-def _safe(value: Any) -> Any:
-    """Every text on its way into the page; what templates themselves made is left as it is."""
-    if not isinstance(value, str) or isinstance(value, Markup):
-        return value
-    cut = value if len(value) <= LONGEST else f"{value[:LONGEST]} … ({len(value) - LONGEST:,} characters more)"
-    return visible(cut)
+def _safe(text: str) -> str:
+    return visible(text if len(text) <= LONGEST else f"{text[:LONGEST]} … ({len(text) - LONGEST:,} characters more)")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import functools
-import hashlib
 import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from markupsafe import Markup
 
 from chaoscheck.model.verdict import Verdict
-from chaoscheck.reporting import units
+from chaoscheck.reporting.assets import environment, index_assets
 from chaoscheck.reporting.heads import Head, by_plan, heads
 from chaoscheck.reporting.text import one_line
+from chaoscheck.reporting.units import SYMBOL, count, plural, span
 
 NAME = "index.html"
 MARK = '<meta name="generator" content="chaoscheck">'
@@ -28,7 +26,6 @@ SHOWN, OPEN, STRIP = 500, 20, 60
 """Runs on the page, rows of a plan that need no click, and verdicts in its strip."""
 _AGAIN = 3
 ORDER = (*(one.value for one in reversed(Verdict)), "no verdict")
-SYMBOL = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INVALID: "!", Verdict.INCONCLUSIVE: "?"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +89,7 @@ def index(listed: list[Head]) -> str:
         _group(plan, [byname[one.run] for one in ones]) for plan, ones in by_plan(one.head for one in entries).items()
     ]
     words = Counter(entry.word for entry in entries)
-    style = _style()
+    ours = index_assets()
     return (
         _environment()
         .get_template("index.html.j2")
@@ -102,8 +99,8 @@ def index(listed: list[Head]) -> str:
             older=len(listed) - len(entries),
             words=", ".join(f"{words[word]} {word}" for word in ORDER if words[word]) or "Nothing was run yet",
             mark=Markup(MARK),
-            style=Markup(style),
-            policy=Markup(_policy(style)),
+            style=Markup(ours.style),
+            policy=Markup(ours.policy),
         )
     )
 
@@ -153,32 +150,5 @@ def _stamps(reports: Path) -> set[tuple[str, int]]:
 
 
 @functools.cache
-def _style() -> str:
-    text = (Path(__file__).parent / "assets" / "index.css").read_text(encoding="utf-8").strip()
-    if "</style" in text:
-        raise ValueError("index.css would end its element")
-    return text
-
-
-def _policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
-
-
-@functools.cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=PackageLoader("chaoscheck.reporting", "assets"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_safe,
-    )
-    for measure in (units.span, units.count, units.plural):
-        made.filters[measure.__name__] = measure
-    return made
-
-
-def _safe(value: Any) -> Any:
-    return one_line(value, 1000) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return environment(functools.partial(one_line, limit=1000), (span, count, plural))

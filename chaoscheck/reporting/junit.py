@@ -19,6 +19,7 @@ from chaoscheck.model.verdict import Gate, Level, Result, Verdict
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.chain import finding_lines
 from chaoscheck.reporting.text import one_line, visible
+from chaoscheck.reporting.units import measured
 
 _TAG = {Verdict.FAIL: "failure", Verdict.INCONCLUSIVE: "error", Verdict.INVALID: "error"}
 SKIPPED = "skipped"
@@ -123,7 +124,7 @@ def _counts(gates: list[Gate], result: Result) -> dict[str, str]:
 def _brief(gate: Gate) -> str:
     count = f", n = {gate.n}" if gate.n >= 0 else ""
     margin = f", margin {gate.margin}" if gate.margin else ""
-    said = f"expected {gate.expected}; was {gate.actual}{margin}{count}"
+    said = f"{measured(gate)}{margin}{count}"
     if gate.level is Level.OFF:
         return f"off: {said}"
     return f"{gate.verdict}{' (warn: it does not decide)' if not gate.counts and not gate.known else ''}: {said}"

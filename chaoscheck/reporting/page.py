@@ -19,13 +19,13 @@ from chaoscheck.reporting.lanes import Lanes, lanes
 from chaoscheck.reporting.matrix import Grid, grids
 from chaoscheck.reporting.sessions import SessionsFold, SessionsView
 from chaoscheck.reporting.strips import Strips, strips
+from chaoscheck.reporting.units import SYMBOL
 from chaoscheck.reporting.zoom import Zoom, zoom
 from chaoscheck.steps.mask import Masker
 from chaoscheck.store import RunFolder
 
 ASKED = ("promises", "budget", "recovery", "coverage", "assumptions")
 
-SYMBOL = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INVALID: "!", Verdict.INCONCLUSIVE: "?"}
 MEANING = {
     Verdict.PASS: "Nothing was seen broken, and enough was tried to say so.",
     Verdict.FAIL: "Users would have noticed. What they would have seen is below.",

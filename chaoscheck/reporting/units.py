@@ -1,4 +1,4 @@
-"""Numbers as people read them: times, shares, counts."""
+"""Times, shares, counts, verdicts and gates as people read them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from chaoscheck.model.clock import NS
 from chaoscheck.model.ops import Phase
-from chaoscheck.model.verdict import Cause, Finding, PromiseSummary
+from chaoscheck.model.verdict import Cause, Finding, Gate, PromiseSummary, Verdict
 
 NONE = "–"
 """What stands where nothing was measured; never 0, which would be a measurement."""
+
+SYMBOL = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.INVALID: "!", Verdict.INCONCLUSIVE: "?"}
 
 
 def clock(at_ns: int) -> str:
@@ -76,6 +78,11 @@ def count(number: int) -> str:
 def plural(number: int, one: str, many: str = "") -> str:
     """`3 kills`, `1 kill`."""
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def measured(gate: Gate) -> str:
+    """`expected 99 %; was 97 %`, as the gate itself says both."""
+    return f"expected {gate.expected}; was {gate.actual}"
 
 
 def seen_on(finding: Finding, promises: Sequence[PromiseSummary]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from chaoscheck.model.clock import Clock
@@ -36,13 +37,14 @@ _BALANCER = BALANCER_HEADER.lower()
 
 
 class Exchange(NamedTuple):
-    """One attempt as it may be shown: secrets are masked in all of it."""
+    """One attempt as it may be shown: secrets are masked in all of it. `names` are those that any plan may use."""
 
     op: Op
     wire: Wire
     headers: tuple[tuple[str, str], ...]
     text: str
     taken: Mapping[str, str]
+    names: Mapping[str, str] = MappingProxyType({})
 
 
 class Performer(Listening):
@@ -305,6 +307,7 @@ class Performer(Listening):
             headers=masker.headers(page.answer.headers),
             text=masker.text(_text(page)[:_SHOWN], also),
             taken={name: masker.text(text, also) for name, text in walk.taken.items()},
+            names={name: masker.text(walk.names[name], also) for name in _OPEN_NAMES & walk.names.keys()},
         )
 
 

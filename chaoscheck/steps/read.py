@@ -254,8 +254,16 @@ def _match_reader(text: str) -> Callable[[Page], list[Any]]:
     return lambda page: [found[group] or "" for found in pattern.finditer(page.text)]
 
 
-def _header_reader(name: str) -> Callable[[Page], list[Any]]:
-    return lambda page: list(page.answer.header_all(name))
+def _header_reader(text: str) -> Callable[[Page], list[Any]]:
+    """`NAME`, or `NAME PATTERN` for what a regular expression finds in it: its first group."""
+    name, _, wanted = text.partition(" ")
+    if not wanted.strip():
+        return lambda page: list(page.answer.header_all(name))
+    pattern = _compiled(wanted.strip())
+    group = 1 if pattern.groups else 0
+    return lambda page: [
+        found[group] or "" for value in page.answer.header_all(name) for found in pattern.finditer(value)
+    ]
 
 
 def _cookie_reader(name: str) -> Callable[[Page], list[Any]]:

@@ -23,9 +23,9 @@ class Assignment(Message):
     """The first line. `plan` is the plan as run (every default filled in, JSON); `clock_base_ns` makes clocks one.
 
     `users` sessions at a time are this worker's; `turn_s` is the mean time from one turn of a session to its next,
-    `life_s` its mean length; `folder` is where its history goes; `origin` is what clients believe they opened. Controls
-    showed of the promises in `gone_by_expect` that an unmet `expect` is how their `see` says "gone". One worker
-    `observes` what runs by itself.
+    `life_s` its mean length; the first ones come within `ramp_s`, where that is longer than usual; `folder` is where
+    its history goes; `origin` is what clients believe they opened. Controls showed of the promises in `gone_by_expect`
+    that an unmet `expect` is how their `see` says "gone". One worker `observes` what runs by itself.
     """
 
     run: str
@@ -47,6 +47,7 @@ class Assignment(Message):
     plan_folder: str
     gone_by_expect: tuple[str, ...] = ()
     observes: bool = False
+    ramp_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +67,15 @@ class PhaseIs(Message):
     "final reads" reads every object through every instance."""
 
     phase: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaceIs(Message):
+    """The load that was assigned is too much: from now on worker -> so many sessions, each at this pace."""
+
+    users: dict[str, int]
+    turn_s: float
+    life_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

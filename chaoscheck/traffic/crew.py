@@ -15,7 +15,7 @@ from chaoscheck.model.history import SessionBorn, SessionEnded
 from chaoscheck.model.ops import Lane, Op, Phase
 from chaoscheck.model.places import Address
 from chaoscheck.plan.plan import Plan
-from chaoscheck.promises.base import KINDS, Kind
+from chaoscheck.promises.base import KINDS, READ_BACK_S, Kind
 from chaoscheck.steps.base import Transport
 from chaoscheck.steps.calls import Call, Done, Router
 from chaoscheck.steps.client import Client
@@ -30,6 +30,7 @@ from chaoscheck.traffic.base import (
     FinalDone,
     Message,
     Over,
+    PaceIs,
     PhaseIs,
     Settled,
     Stop,
@@ -45,6 +46,10 @@ from chaoscheck.traffic.volley import Aim
 
 TICK_S = 0.5
 FLUSH_S = 0.1
+CATCH_UP = 2.5
+MOST_CATCH_UP_S = 6.0
+"""At a service that didn't keep up, so many times as many sessions as usually take a turn read back what a death
+exposed, and all of them within so long."""
 READERS = 12
 """Final reads under way at a time."""
 LOADED = frozenset({Phase.BASELINE.value, Phase.CHAOS.value})
@@ -78,6 +83,10 @@ class Crew:
         self.spawn = spawn
         self.send = send
         self.turn_s = assignment.turn_s
+        self.life_s = assignment.life_s
+        self._users = assignment.users
+        self._seated = 0
+        self._slowed = False
         self.pause_s = min(PAUSE_S, assignment.turn_s / 20)
         self.loading = False
         self.phase = ""
@@ -172,6 +181,8 @@ class Crew:
                 self._naming.learn(message.names, self.clock.now_ns())
             case PhaseIs():
                 self._enter(message.phase)
+            case PaceIs():
+                self._slow_down(message)
             case Volley():
                 Aim(self, message).begin()
             case Died():
@@ -215,8 +226,33 @@ class Crew:
             checker.died(death)
         exposed = [session for session in self.sessions.values() if session.exposed()]
         now_ns = self.clock.now_ns()
+        spread_s = self._catch_up_s(len(exposed))
         for place, session in enumerate(exposed, start=1):
-            session.read_back(now_ns + int(session.hurry_s() * NS * place / len(exposed)))
+            hurry_s = session.hurry_s()
+            within_s = max(hurry_s, spread_s) if hurry_s >= READ_BACK_S else hurry_s
+            session.read_back(now_ns + int(within_s * NS * place / len(exposed)))
+
+    def _catch_up_s(self, sessions: int) -> float:
+        """Seconds in which so many sessions come to read back, so that this is no load that the service never had."""
+        if not self._slowed:
+            return 0.0
+        turns_a_second = max(self._users, 1) / self.turn_s
+        return min(sessions / (CATCH_UP * turns_a_second), MOST_CATCH_UP_S)
+
+    def _slow_down(self, pace: PaceIs) -> None:
+        """Fewer sessions and longer pauses, from now on: what is overdue is not caught up with."""
+        self._slowed = True
+        self.turn_s, self.life_s = pace.turn_s, pace.life_s
+        self._users = pace.users.get(self.worker, self._users)
+        now_ns = self.clock.now_ns()
+        sitting = [session for session in self.sessions.values() if session.lane is Lane.USER]
+        for place, session in enumerate(sitting):
+            if place < self._seated - self._users:
+                session.dismissed = True
+                if not session.busy:
+                    self.close_session(session, "dismissed")
+                continue
+            session.put_off(now_ns)
 
     # Seats.
 
@@ -233,11 +269,15 @@ class Crew:
         """One user after another, until the load ends. The first begins within the ramp, in the middle of his life."""
         number = next(self._seats)
         draw = stream(self.assignment.seed, self.worker, "seat", str(number)).random
-        ramp_s = min(RAMP_S, self.turn_s) * (number - 1) / max(self.assignment.users, 1)
+        ramp_s = max(min(RAMP_S, self.turn_s), self.assignment.ramp_s) * (number - 1) / max(self.assignment.users, 1)
+        self._seated += 1
         self.clock.wait_until_ns(self.clock.now_ns() + int(ramp_s * NS))
         share = draw()
         while self.loading:
-            life_ns = int(around_ns(draw(), self.assignment.life_s) * share)
+            if self._seated > self._users:
+                self._seated -= 1
+                return
+            life_ns = int(around_ns(draw(), self.life_s) * share)
             if not self._live(life_ns):
                 wait_s(self.clock, TICK_S)
             share = 1.0
@@ -251,7 +291,7 @@ class Crew:
             self.clock.wait_until_ns(next_ns)
             if not self.loading:
                 return
-            life_ns = around_ns(draw(), self.assignment.life_s)
+            life_ns = around_ns(draw(), self.life_s)
             self.spawn(partial(self._visit, life_ns))
 
     def _visit(self, life_ns: int) -> None:
@@ -263,6 +303,8 @@ class Crew:
         if session is None:
             return False
         why = session.live(session.next_ns + life_ns)
+        if session.dismissed and self.loading:
+            why = "dismissed"
         self.close_session(session, why)
         return why != "login failed"
 

@@ -66,6 +66,7 @@ class Session:
         "_values",
         "busy",
         "client",
+        "dismissed",
         "hands",
         "id",
         "lane",
@@ -105,6 +106,7 @@ class Session:
         self.login = login
         self.busy = False
         self.parting = False
+        self.dismissed = False
         self.next_ns = begin_ns
         self.until_ns = begin_ns
         self.hands = [SessionHand(self, promise, kind, stage.checkers[promise]) for promise, kind in kinds]
@@ -181,7 +183,13 @@ class Session:
             self._stage.spawn(partial(self._come, at_ns))
 
     def alive(self) -> bool:
-        return self._stage.loading or self.parting
+        return (self._stage.loading and not self.dismissed) or self.parting
+
+    def put_off(self, now_ns: int) -> None:
+        """The pace is lower now: the next turn comes within a turn's time from now, whatever was due before that."""
+        # Never sooner than what is waited for already: coming late to it would look like the service's delay.
+        wait_ns = 0 if self.busy else int(self._rng.random() * self._stage.turn_s * NS)
+        self.next_ns = max(self.next_ns, now_ns + wait_ns)
 
     def exposed(self) -> bool:
         return bool(self._stage.dead) and any(hand.exposed() for hand in self.hands)
@@ -242,13 +250,14 @@ class Session:
     def _await_turn(self) -> bool:
         """Wait for the next turn; False when the load ended before it."""
         clock = self._stage.clock
-        while True:
+        while not self.dismissed:
             clock.wait_until_ns(self.next_ns)
             self._await_others()
-            if not self._stage.loading:
+            if not self._stage.loading or self.dismissed:
                 return False
             if self.next_ns <= clock.now_ns():
                 return True
+        return False
 
     def _await_others(self) -> None:
         """Wait until no other task acts for this session."""

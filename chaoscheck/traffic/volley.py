@@ -15,7 +15,8 @@ from chaoscheck.traffic.routes import Straight
 from chaoscheck.traffic.session import Session, SessionHand
 
 READY_S = 4.0
-"""So long the sessions of a volley may take to log in and write once; then it begins with those that did."""
+"""So long the sessions of a volley may take to log in and write once; then it begins with those that did, or with the
+first one that does."""
 TURNS_AFTER = 2
 BURST_RATE = 400.0
 """Writes a second, all clients of a burst together: enough to have one acknowledged in the last 3 ms, and few enough
@@ -56,6 +57,7 @@ class Aim:
         self._running = volley.clients
         self._ready = 0
         self._begun = False
+        self._late = False
         self._acked = 0
 
     def begin(self) -> None:
@@ -142,7 +144,7 @@ class Aim:
     def _arrived(self, ready: bool) -> None:
         self._waiting -= 1
         self._ready += ready
-        if not self._waiting:
+        if not self._waiting or (self._late and ready):
             self._say_ready()
 
     def _left(self) -> None:
@@ -153,7 +155,9 @@ class Aim:
 
     def _hasten(self) -> None:
         self._field.clock.wait_until_ns(self._field.clock.now_ns() + int(READY_S * NS))
-        self._say_ready()
+        self._late = True
+        if self._ready:
+            self._say_ready()
 
     def _say_ready(self) -> None:
         if not self._begun:

@@ -4,45 +4,33 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from samples import results
 from simulate.conftest import PLAN
 
-from chaoscheck.cli.app import main
 from chaoscheck.cli.ci import STEP_BYTES, in_ci, no_commands, tell_github
 from chaoscheck.model.verdict import Verdict
+from tests.cli.conftest import Command
 
-Job = Callable[..., tuple[int, str, str]]
 PLANS = {"plans/memory.yaml": PLAN.replace("[stateless]", "[memory]")}
 
 
 @pytest.fixture
-def job(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Job:
+def job(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
     """`run` of the memory plan in a repository: exit code, output, errors; `environment` is all that CI sets."""
     (tmp_path / "plans").mkdir()
     for name, text in PLANS.items():
         (tmp_path / name).write_text(text)
-    monkeypatch.chdir(tmp_path)
     for name in ("CI", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
 
     def go(*words: str, **environment: str) -> tuple[int, str, str]:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(sys, "argv", ["chaoscheck", "run", "plans/memory.yaml", *words])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = left.code
-        said = capsys.readouterr()
-        return int(code or 0), said.out, said.err
+        return command("run", "plans/memory.yaml", *words)
 
     return go
 
@@ -60,7 +48,7 @@ def test_ci_is_what_its_variable_says(value: str, is_ci: bool) -> None:
     ("words", "ci", "early"),
     [([], "true", True), ([], "", False), (["--no-fail-fast"], "true", False), (["--fail-fast"], "", True)],
 )
-def test_fail_fast_is_the_default_of_ci_and_a_flag_wins(job: Job, words: list[str], ci: str, early: bool) -> None:
+def test_fail_fast_is_the_default_of_ci_and_a_flag_wins(job: Command, words: list[str], ci: str, early: bool) -> None:
     """The first confirmed FAIL ends the run: here the matrix, before any kill."""
     code, out, _ = job("--json", *words, CI=ci)
     result = json.loads(out)
@@ -69,7 +57,7 @@ def test_fail_fast_is_the_default_of_ci_and_a_flag_wins(job: Job, words: list[st
     assert result["findings"][0]["chain"]
 
 
-def test_github_gets_annotations_at_the_plans_lines_and_a_summary(job: Job, tmp_path: Path) -> None:
+def test_github_gets_annotations_at_the_plans_lines_and_a_summary(job: Command, tmp_path: Path) -> None:
     """A finding stands at its promise, in the plan as the repository names it; nothing shown before is a command."""
     page = tmp_path / "step.md"
     page.write_text("from another tool\n")
@@ -96,14 +84,14 @@ def test_github_gets_annotations_at_the_plans_lines_and_a_summary(job: Job, tmp_
     assert not any(line.startswith("::") for line in lines[1 : lines.index(f"::{token[1]}::")])
 
 
-def test_json_on_github_leaves_standard_output_to_the_data(job: Job, tmp_path: Path) -> None:
+def test_json_on_github_leaves_standard_output_to_the_data(job: Command, tmp_path: Path) -> None:
     """A program reads it; the annotations are beside it."""
     code, out, err = job("--json", CI="true", GITHUB_ACTIONS="true", GITHUB_WORKSPACE=str(tmp_path))
     assert (code, json.loads(out)["verdict"]) == (1, "FAIL")
     assert "::error file=plans/memory.yaml,line=4," in err
 
 
-def test_other_places_get_no_commands(job: Job) -> None:
+def test_other_places_get_no_commands(job: Command) -> None:
     """They would only be noise there."""
     _, out, err = job(CI="true")
     assert "::error" not in out + err and "::stop-commands" not in out + err

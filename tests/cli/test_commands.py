@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +12,13 @@ from samples import story
 from samples.desk import ROOT, SERVICE, Desk
 
 from chaoscheck.cli import actions
-from chaoscheck.cli.app import main
-
-Command = Callable[..., tuple[int, str, str]]
+from tests.cli.conftest import Command
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the console script in this process: its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(autouse=True)
+def _wide(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no message is broken where a test looks for it."""
     monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["chaoscheck", *map(str, words)])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = left.code
-        said = capsys.readouterr()
-        return int(code or 0), said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,31 +12,9 @@ from typing import Any
 import pytest
 from samples import results, story
 
-from chaoscheck.cli.app import main
 from chaoscheck.model.verdict import Verdict
 from chaoscheck.store import RunFolder
-
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the console script in this process, 80 columns wide: its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["chaoscheck", *words])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = left.code
-        said = capsys.readouterr()
-        return int(code or 0), said.out, said.err
-
-    return call
+from tests.cli.conftest import Command
 
 
 @pytest.fixture

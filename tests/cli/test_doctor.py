@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from chaoscheck.checkup import machine
-from chaoscheck.cli.app import main
 from chaoscheck.cli.doctor import lines
 from chaoscheck.model.checkup import ok, problem
+from tests.cli.conftest import Command
 
-Doctor = Callable[..., tuple[int, str, str]]
 NO_ENGINE = "tcp://127.0.0.1:9"
 PLAN = """\
 target: {command: [python3, -m, http.server, $PORT], ready: /, env: {TOKEN: "${SHOP_TOKEN}", MODE: "${MODE:-test}"}}
@@ -26,32 +23,20 @@ promises:
 
 
 @pytest.fixture
-def doctor(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Doctor:
-    """Runs it in a folder of its own, at 80 columns, where no engine answers: its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+def doctor(command: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Command:
+    """Runs it where no engine answers."""
     monkeypatch.setenv("DOCKER_HOST", NO_ENGINE)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "runtime"))
     (tmp_path / "plan.yaml").write_text(PLAN)
 
-    def call(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["chaoscheck", "doctor", *words])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = left.code
-        said = capsys.readouterr()
-        return int(code or 0), said.out, said.err
-
-    return call
+    return partial(command, "doctor")
 
 
 def checks(said: str) -> dict[str, tuple[str, str]]:
     return {one["name"]: (one["level"], one["seen"]) for one in json.loads(said)["checks"]}
 
 
-def test_doctor_tells_all_variables_that_are_not_set_at_once(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_tells_all_variables_that_are_not_set_at_once(doctor: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run would name one, and the next one after the next try; a default needs none."""
     code, out, _ = doctor("plan.yaml", "--json")
     level, seen = checks(out)["plan"]
@@ -63,7 +48,7 @@ def test_doctor_tells_all_variables_that_are_not_set_at_once(doctor: Doctor, mon
     assert checks(doctor("plan.yaml", "--json")[1])["plan"][0] == "ok"
 
 
-def test_doctor_without_the_plan_s_engine_is_a_problem_with_where_it_looked(doctor: Doctor) -> None:
+def test_doctor_without_the_plan_s_engine_is_a_problem_with_where_it_looked(doctor: Command) -> None:
     """Exit code 4 is what a run would end in."""
     lines_of_plan = PLAN.replace("command: [python3, -m, http.server, $PORT]", "image: shop").splitlines()
     Path("plan.yaml").write_text("\n".join([lines_of_plan[0].partition(", env")[0] + "}", *lines_of_plan[2:]]))
@@ -74,7 +59,7 @@ def test_doctor_without_the_plan_s_engine_is_a_problem_with_where_it_looked(doct
     assert json.loads(out)["usable"] is False
 
 
-def test_doctor_without_a_plan_is_content_with_one_engine(doctor: Doctor) -> None:
+def test_doctor_without_a_plan_is_content_with_one_engine(doctor: Command) -> None:
     """Local processes need no containers, so that none answer is a warning; asked for, it is a problem."""
     code, out, _ = doctor("--json")
     assert code == 0
@@ -83,7 +68,7 @@ def test_doctor_without_a_plan_is_content_with_one_engine(doctor: Doctor) -> Non
     assert (code, checks(out)["docker engine"][0]) == (4, "problem")
 
 
-def test_doctor_of_a_plan_that_can_t_be_used_gives_its_line(doctor: Doctor) -> None:
+def test_doctor_of_a_plan_that_can_t_be_used_gives_its_line(doctor: Command) -> None:
     """As a run would, but all else that is amiss is told, too."""
     Path("plan.yaml").write_text(PLAN.replace("kind: kept", "kind: kapt"))
     code, out, _ = doctor("plan.yaml", "--out", "plan.yaml/sub", "--json")
@@ -91,14 +76,14 @@ def test_doctor_of_a_plan_that_can_t_be_used_gives_its_line(doctor: Doctor) -> N
     assert checks(out)["plan"][0] == checks(out)["reports"][0] == "problem"
 
 
-def test_doctor_of_no_plan_file_is_wrong_usage(doctor: Doctor) -> None:
+def test_doctor_of_no_plan_file_is_wrong_usage(doctor: Command) -> None:
     """There is nothing that could be found wanting."""
     code, out, err = doctor("absent.yaml")
     assert (code, out) == (2, "")
     assert "absent.yaml" in err
 
 
-def test_doctor_fits_80_columns_and_ends_in_a_sentence(doctor: Doctor) -> None:
+def test_doctor_fits_80_columns_and_ends_in_a_sentence(doctor: Command) -> None:
     """Levels stand at the left edge; the last line says what it comes to."""
     code, out, _ = doctor("plan.yaml")
     assert code == 4
@@ -115,7 +100,7 @@ def test_check_with_control_characters_can_t_move_the_cursor() -> None:
     assert lines(ok("a", ""), 80) == [f"{'ok':<9}{'a':<17}"]
 
 
-def test_open_files_below_what_the_users_need_are_a_problem(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_open_files_below_what_the_users_need_are_a_problem(doctor: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each user holds connections; to run out of them looks like a service that refuses."""
     monkeypatch.setattr(machine.resource, "getrlimit", lambda what: (256, 256))
     assert checks(doctor("--json")[1])["open files"][0] == "problem"
@@ -123,7 +108,7 @@ def test_open_files_below_what_the_users_need_are_a_problem(doctor: Doctor, monk
     assert checks(doctor("--json")[1])["open files"][0] == "ok"
 
 
-def test_machine_that_is_busy_already_is_a_warning(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_that_is_busy_already_is_a_warning(doctor: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its runs would end as INVALID: the load generator starves before the service does."""
     monkeypatch.setattr(machine.os, "getloadavg", lambda: (900.0, 0.0, 0.0))
     assert checks(doctor("--json")[1])["cores"][0] == "warn"

@@ -9,38 +9,20 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from samples import story
 from typer.testing import CliRunner
 
-from chaoscheck.cli import completion
-from chaoscheck.cli.app import app, main
+from chaoscheck.cli import completion, init
+from chaoscheck.cli.app import app
+from chaoscheck.drafting.gather import Given, gather
+from chaoscheck.drafting.write import write as written
+from tests.cli.conftest import Command
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = ROOT / "tests" / "samples" / "recordings"
-Command = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
-    """Runs the console script in this process: its exit code, output and errors."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["chaoscheck", *map(str, words)])
-        code: Any = 0
-        try:
-            main()
-        except SystemExit as left:
-            code = left.code
-        said = capsys.readouterr()
-        return int(code or 0), said.out, said.err
-
-    return call
 
 
 def test_flags_make_a_plan_that_is_accepted(command: Command, tmp_path: Path) -> None:
@@ -105,7 +87,7 @@ def test_plan_that_is_there_stays_unless_forced(command: Command, tmp_path: Path
         (["--har", "none.har"], "can't read none.har"),
         (["--openapi", "https://api.example/x"], "is not this machine"),
         (["--openapi", "http://127.0.0.1:1/x"], "doesn't answer"),
-        (["--compose", "none.yaml"], "can't read none.yaml"),
+        (["--compose", "none.yaml"], "can't read the compose file none.yaml"),
         (["--env", "A"], "--env is NAME=value"),
         (["--login", "log me in"], "method and a path"),
         (["no/where/plan.yaml"], "there is no folder"),
@@ -156,11 +138,16 @@ def test_terminal_is_asked_for_what_nobody_told(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"}, start_new_session=True,
     )  # fmt: skip
     os.close(theirs)
-    dialogue = [("What to run", "shop:2"), ("port", "many"), ("port", "81"), ("Which path", "/up"),
-                ("log in", "POST /in user pw"),
+    dialogue = [("(--har) or an API description (--openapi) would", None), ("What to run", "shop:2"),
+                ("port", "/healthz"), ("'/healthz' is no port", None), ("port", "81"), ("Which path", "up"),
+                ("'up' is no path", None), ("Which path", "/up"), ("log in", "log me in"),
+                ("doesn't begin with a method and a path", None), ("log in", "POST /in user pw"),
                 ("who is logged in", "GET /me json:name"), ("write", "")]  # fmt: skip
     seen = b""
     for question, answer in dialogue:
+        if answer is None:
+            seen = _until(mine, question, seen, whole=True)
+            continue
         seen = _until(mine, question, seen)
         os.write(mine, answer.encode() + b"\n")
     assert process.wait(20) == 0
@@ -169,16 +156,44 @@ def test_terminal_is_asked_for_what_nobody_told(tmp_path: Path) -> None:
     assert 'target: {image: "shop:2", port: 81, ready: /up}' in text
     assert "{post: /in, json: {user: $user, pw: $password}}" in text
     assert 'value: "json:name"' in text
+    assert "# port: your answer (as you said)" in text
 
 
-def _until(terminal: int, text: str, seen: bytes) -> bytes:
-    """Read until a new prompt with that text waits for its answer; what came after is kept."""
+def test_enter_takes_a_guess_and_is_recorded_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody said so: the plan's reader has to know which lines to doubt."""
+    monkeypatch.setattr(init.typer, "prompt", lambda *_, default, **__: default)
+    given = Given(here=tmp_path, base=tmp_path, said={"image": "shop"})
+    text = written(init._asked(gather(given), given))
+    assert "target: {image: shop, port: 8000, ready: /}" in text
+    assert "# port: 8000 is usual; nothing told (a guess)" in text
+    assert "# image: from the command line (as you said)" in text
+    assert text.count("as you said") == 1
+
+
+def test_plan_that_lacks_all_is_no_plan_to_try(command: Command, tmp_path: Path) -> None:
+    """Instead of the next command, what to say first; and who tries it all the same is told so by its line."""
+    (tmp_path / "Dockerfile").write_text("FROM x\nEXPOSE 5\n")
+    code, out, err = command("init")
+    assert (code, out) == (0, "")
+    assert "found   build: . has a Dockerfile (likely)" in err
+    assert "that tells what users do: a recording of the browser (--har)" in err
+    assert "next    it lacks a promise: fill in what is missing, then chaoscheck try plan.yaml" in err
+    code, _, err = command("try", "plan.yaml")
+    assert code == 4
+    assert "no promise yet" in err.splitlines()[0] and "uncomment one" in err.splitlines()[-1]
+    (tmp_path / "Dockerfile").unlink()
+    assert "next    it lacks what to run and a promise" in command("init", "--force")[2]
+    assert "nothing to run yet" in command("try", "plan.yaml")[2].splitlines()[0]
+
+
+def _until(terminal: int, text: str, seen: bytes, *, whole: bool = False) -> bytes:
+    """Read until a new prompt with that text waits for its answer; `whole`: what was read, which is no answer yet."""
     until = time.monotonic() + 20
     while not (text in seen.decode(errors="replace") and seen.rstrip(b" ").endswith((b":", b"]:"))):
         left = until - time.monotonic()
         assert left > 0 and select.select([terminal], [], [], left)[0], f"no {text!r} in {seen!r}"
         seen += os.read(terminal, 4096)
-    return b""
+    return seen if whole else b""
 
 
 def tab(line: str) -> list[str]:

@@ -6,6 +6,7 @@ import io
 import re
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -278,3 +279,48 @@ def test_live_view_that_is_interrupted_leaves_only_that_on_the_screen(height: in
         "[   64.0 s] clean up",
         "PASS  nothing",
     ]
+
+
+SLOW_AIM = Aim(
+    needed=299, promises=("login",), strikes=8, seconds=55, tail_s=6, at_most_s=100, load_s=38, matrix_requests=500,
+    strike_requests=10, final_requests=2000,
+)  # fmt: skip
+
+
+def left_s(*told: ev.Event) -> float:
+    progress = Progress(aim=SLOW_AIM)
+    for event in told:
+        progress.take(event)
+    return progress.left_s(progress.now_ns / S)
+
+
+def matrix_at(request_s: float) -> tuple[ev.Event, ev.Event]:
+    return ev.Timed(t_ns=5 * S, request_s=request_s, requests=12), ev.PhaseBegan(t_ns=5 * S, phase="matrix")
+
+
+def test_slow_service_is_announced_as_long_as_its_requests_take() -> None:
+    """By the controls: 500 requests of the matrix at 40 ms are 20 s, and strikes and final reads grow as well."""
+    quick, slow = left_s(*matrix_at(0.001)), left_s(*matrix_at(0.04))
+    assert 44 < quick < 50
+    assert slow == pytest.approx(500 * 0.04 + 38 + 8 * 4 * 10 * 0.04 + 6 + 2000 * 0.04 / 2)
+    assert left_s(*matrix_at(0.04), ev.PhaseBegan(t_ns=40 * S, phase="baseline")) == pytest.approx(slow - 20)
+
+
+def test_estimate_by_the_pace_of_evidence_never_exceeds_what_the_plan_allows() -> None:
+    """Twenty minutes of lacking evidence don't come in a run of at most 100 s of strikes."""
+    seen = ev.TrafficSeen(
+        t_ns=50 * S, requests=9, bad=9, sessions=9, late_ms=0.0, p50_ms=1.0, p95_ms=9e3, exposures={"login": 1}
+    )
+    began = ev.PhaseBegan(t_ns=20 * S, phase="chaos")
+    blows = [
+        event
+        for index in range(3)
+        for event in (
+            ev.StrikeBegan(
+                t_ns=(50 + index) * S, index=index, round=0, slot=1, victim="web-1.1", mode="plain", fault="kill"
+            ),
+            struck((50 + index) * S, index=index, landed=True),
+        )
+    ]
+    left = left_s(began, seen, *blows, replace(blows[0], t_ns=60 * S))
+    assert left == pytest.approx(100 - 40 + 6)

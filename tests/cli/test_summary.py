@@ -12,7 +12,7 @@ from samples import results, story
 
 from chaoscheck.cli.summary import print_summary
 from chaoscheck.model import events
-from chaoscheck.model.verdict import Level, Result, Verdict
+from chaoscheck.model.verdict import Gate, Level, Result, Verdict
 
 
 def printed(result: Result, folder: Path, *, verbose: bool = False) -> list[str]:
@@ -75,6 +75,21 @@ def test_summary_of_a_run_that_stopped_shows_its_log_and_hint(tmp_path: Path) ->
     run = story.write(tmp_path, events=told, traffic=False)
     text = "\n".join(printed(made, run.path))
     assert "| KeyError: 'REDIS_URL'" in text and "hint: look at its log below" in text
+
+
+def test_summary_of_a_run_that_stopped_says_why_once(tmp_path: Path) -> None:
+    """A long sentence that stands there three times is read not once; who asks for all gates gets it as theirs too."""
+    made, told = results.stillborn()
+    stop = next(event for event in told if isinstance(event, events.Troubled))
+    why = f"{stop.message} (during {stop.during})"
+    gate = Gate(group="assumptions", name="the run went to its end", verdict=Verdict.INVALID, expected="no trouble",
+                actual=why, margin="", n=-1)  # fmt: skip
+    made = replace(made, reason=why, gates=(gate,))
+    run = story.write(tmp_path, events=told, traffic=False)
+    flat = " ".join(" ".join(printed(made, run.path)).split())
+    assert flat.count(stop.message) == 1
+    other = " ".join(" ".join(printed(replace(made, reason="something else"), run.path)).split())
+    assert f"stopped in {stop.during}: {stop.message}" in other
 
 
 def test_summary_of_many_findings_folds_and_counts_the_rest(tmp_path: Path) -> None:

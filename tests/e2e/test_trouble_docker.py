@@ -77,7 +77,7 @@ def assert_stopped(client: Any, desk: Desk, ended: Ended, *said: str) -> None:
         ),
         pytest.param(
             {"target__build": None, "target__image": "registry.invalid/no/such:tag"},
-            ["there is no image registry.invalid/no/such:tag here"],
+            ["image registry.invalid/no/such:tag is not on this machine and can't be pulled (its registry's name"],
             id="image-missing",
         ),
         pytest.param(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chaoscheck.model.verdict import Result
+from chaoscheck.model.verdict import Result, Verdict
 from chaoscheck.plan.load import load_plan
 from chaoscheck.run import Options, run
 from chaoscheck.store import RunFolder
@@ -39,14 +40,37 @@ Simulate = Callable[..., tuple[Result, RunFolder]]
 
 
 @pytest.fixture
-def simulate(tmp_path: Path) -> Simulate:
-    """Runs that service: `simulate("memory", **{"balancer.mode": "sticky"})`; `plan` replaces text of the plan."""
+def whole(tmp_path: Path) -> Simulate:
+    """Runs a plan's text to its end: `whole(PLAN, "memory", **{"balancer.mode": "sticky"})`; keys win over the text."""
 
-    def go(app: str, *, replace: tuple[str, str] = ("", ""), **keys: Any) -> tuple[Result, RunFolder]:
+    def go(text: str, app: str, **keys: Any) -> tuple[Result, RunFolder]:
         path = tmp_path / "plan.yaml"
-        assert replace[0] in PLAN
-        path.write_text(PLAN.replace(*replace, 1) if replace[0] else PLAN)
+        path.write_text(text)
         overrides = {("target", "command"): [app], **{tuple(key.split(".")): value for key, value in keys.items()}}
         return run(load_plan(path, overrides=overrides, environment={}), Options(reports=tmp_path / "reports"))
 
     return go
+
+
+@pytest.fixture
+def simulate(whole: Simulate) -> Simulate:
+    """Runs that service: `simulate("memory", **{"balancer.mode": "sticky"})`; `replace` replaces text of the plan."""
+    return partial(swapped, whole, PLAN)
+
+
+def swapped(
+    whole: Simulate, text: str, app: str, *, replace: tuple[str, str] = ("", ""), **keys: Any
+) -> tuple[Result, RunFolder]:
+    """`whole`, a part of the plan's text replaced by another."""
+    assert replace[0] in text
+    return whole(text.replace(*replace, 1) if replace[0] else text, app, **keys)
+
+
+def broken(result: Result) -> set[tuple[str, str]]:
+    """The anomalies that fail the run, and their causes."""
+    return {(one.anomaly, one.cause.value) for one in result.findings if one.verdict is Verdict.FAIL}
+
+
+def gates(result: Result, verdict: Verdict) -> str:
+    """What the gates of that verdict say."""
+    return "; ".join(f"{gate.name}: {gate.actual} {gate.detail}" for gate in result.gates if gate.verdict is verdict)

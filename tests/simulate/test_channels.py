@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from chaoscheck.model.verdict import Result, Verdict
+from chaoscheck.model.verdict import Verdict
 from chaoscheck.plan.load import load_plan
 from chaoscheck.run import Options, conclude, run
-from chaoscheck.store import RunFolder, encode_result
+from chaoscheck.store import encode_result
+from tests.simulate.conftest import Simulate, broken, gates
 
 PLAN = """\
 target: {command: [channel], ready: /healthz}
@@ -33,33 +32,16 @@ READY = '{websocket: /ws, value: "json:text", expect: {text: ready}}'
 ECHO = '{websocket: /ws, value: "json:text"}'
 EVENTS = '{events: /events, value: "json:text", expect: {text: ready}}'
 
-Listen = Callable[..., tuple[Result, RunFolder]]
-
 
 @pytest.fixture
-def listen(tmp_path: Path) -> Listen:
+def listen(whole: Simulate) -> Simulate:
     """Runs that service with that `see`: `listen("channel-memory", READY, seed=2)`."""
-
-    def go(app: str, see: str = READY, **keys: Any) -> tuple[Result, RunFolder]:
-        path = tmp_path / "plan.yaml"
-        path.write_text(PLAN.replace("SEE", see))
-        overrides = {("target", "command"): [app], **{tuple(key.split(".")): value for key, value in keys.items()}}
-        return run(load_plan(path, overrides=overrides, environment={}), Options(reports=tmp_path / "reports"))
-
-    return go
-
-
-def found(result: Result) -> set[tuple[str, str]]:
-    return {(one.anomaly, one.cause.value) for one in result.findings if one.verdict is Verdict.FAIL}
-
-
-def gates(result: Result, verdict: Verdict) -> str:
-    return "; ".join(f"{gate.name}: {gate.actual} {gate.detail}" for gate in result.gates if gate.verdict is verdict)
+    return lambda app, see=READY, **keys: whole(PLAN.replace("SEE", see), app, **keys)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize(("app", "see"), [("channel", READY), ("channel-quiet", ECHO), ("channel", EVENTS)])
-def test_shared_hub_passes(listen: Listen, app: str, see: str, seed: int) -> None:
+def test_shared_hub_passes(listen: Simulate, app: str, see: str, seed: int) -> None:
     """Every message is heard, wherever it was published, with and without a greeting, over reconnects."""
     result, _ = listen(app, see, seed=seed)
     assert result.verdict is Verdict.PASS, result.reason + gates(result, Verdict.INCONCLUSIVE)
@@ -80,33 +62,33 @@ def test_shared_hub_passes(listen: Listen, app: str, see: str, seed: int) -> Non
     ],
 )
 def test_broken_hub_fails_with_its_finding_and_cause(
-    listen: Listen, app: str, anomaly: str, cause: str, seed: int
+    listen: Simulate, app: str, anomaly: str, cause: str, seed: int
 ) -> None:
     """The verdict alone would not tell a developer what to mend."""
     result, _ = listen(app, seed=seed)
     assert result.verdict is Verdict.FAIL, result.reason
-    assert (anomaly, cause) in found(result)
+    assert (anomaly, cause) in broken(result)
     assert all(one.fix and one.chain for one in result.findings)
 
 
-def test_message_to_another_user_is_critical(listen: Listen) -> None:
+def test_message_to_another_user_is_critical(listen: Simulate) -> None:
     """The worst that a channel can do leads the report."""
     result, _ = listen("channel-gossiping")
     assert result.findings[0].critical
 
 
-def test_memory_hub_behind_sticky_routing_is_found_by_the_matrix(listen: Listen) -> None:
+def test_memory_hub_behind_sticky_routing_is_found_by_the_matrix(listen: Simulate) -> None:
     """Stickiness hides nothing from those who ask each instance."""
     result, _ = listen("channel-memory", **{"balancer.mode": "sticky"})
     assert result.verdict is Verdict.FAIL
-    assert ("DEAF_INSTANCE", "state in one instance") in found(result)
+    assert ("DEAF_INSTANCE", "state in one instance") in broken(result)
 
 
 @pytest.mark.parametrize(
     ("app", "said"),
     [("channel-refusing", "status 403"), ("channel-mute", "no message came back")],
 )
-def test_channel_that_shows_nothing_is_invalid_and_says_where(listen: Listen, app: str, said: str) -> None:
+def test_channel_that_shows_nothing_is_invalid_and_says_where(listen: Simulate, app: str, said: str) -> None:
     """A refused upgrade, or a subscription without echo: seen before any traffic, with file, line and answer."""
     result, _ = listen(app, ECHO)
     assert result.verdict is Verdict.INVALID
@@ -115,14 +97,14 @@ def test_channel_that_shows_nothing_is_invalid_and_says_where(listen: Listen, ap
     assert not result.kills
 
 
-def test_ready_message_that_never_comes_is_invalid(listen: Listen) -> None:
+def test_ready_message_that_never_comes_is_invalid(listen: Simulate) -> None:
     """The plan waits for words that the service never says."""
     result, _ = listen("channel", '{websocket: /ws, value: "json:text", expect: {text: welcome}}')
     assert result.verdict is Verdict.INVALID
     assert "no ready message within 1 s" in result.reason
 
 
-def test_judging_a_channel_again_gives_the_same_bytes(listen: Listen) -> None:
+def test_judging_a_channel_again_gives_the_same_bytes(listen: Simulate) -> None:
     """What was heard, and since when one listened, stands in the history."""
     result, folder = listen("channel-lossy")
     before = folder.result_file.read_bytes()

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
-from chaoscheck.model.verdict import Result, Verdict
-from chaoscheck.plan.load import load_plan
-from chaoscheck.run import Options, conclude, run
-from chaoscheck.store import RunFolder, encode_result
+from chaoscheck.model.verdict import Verdict
+from chaoscheck.run import conclude
+from chaoscheck.store import encode_result
+from tests.simulate.conftest import Simulate, broken, swapped
 
 PLAN = """\
 target: {command: [jobs], ready: /healthz}
@@ -28,27 +26,15 @@ traffic: {rate: 60}
 chaos: {baseline: 2s, settle: 0.5s, at_most: 60s}
 """
 LOST, ONE = "lost with the instance", "state in one instance"
-Go = Callable[..., tuple[Result, RunFolder]]
 
 
 @pytest.fixture
-def go(tmp_path: Path) -> Go:
-    def go(app: str, *, replace: tuple[str, str] = ("", ""), **keys: Any) -> tuple[Result, RunFolder]:
-        path = tmp_path / "plan.yaml"
-        assert replace[0] in PLAN
-        path.write_text(PLAN.replace(*replace, 1) if replace[0] else PLAN)
-        overrides = {("target", "command"): [app], **{tuple(key.split(".")): value for key, value in keys.items()}}
-        return run(load_plan(path, overrides=overrides, environment={}), Options(reports=tmp_path / "reports"))
-
-    return go
-
-
-def broken(result: Result) -> set[tuple[str, str]]:
-    return {(one.anomaly, one.cause.value) for one in result.findings if one.verdict is Verdict.FAIL}
+def go(whole: Simulate) -> Simulate:
+    return partial(swapped, whole, PLAN)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_jobs_in_a_shared_queue_pass(go: Go, seed: int) -> None:
+def test_jobs_in_a_shared_queue_pass(go: Simulate, seed: int) -> None:
     """Every death's jobs are taken over, done in time, once, and shown by all."""
     result, folder = go("jobs", seed=seed)
     assert result.verdict is Verdict.PASS, result.reason
@@ -73,7 +59,9 @@ def test_jobs_in_a_shared_queue_pass(go: Go, seed: int) -> None:
         ("jobs-own-results", "CHANGED", ONE),
     ],
 )
-def test_jobs_defect_fails_with_its_anomaly_and_cause(go: Go, app: str, anomaly: str, cause: str, seed: int) -> None:
+def test_jobs_defect_fails_with_its_anomaly_and_cause(
+    go: Simulate, app: str, anomaly: str, cause: str, seed: int
+) -> None:
     """The verdict alone would not tell a developer what to mend."""
     result, _ = go(app, seed=seed)
     assert result.verdict is Verdict.FAIL, result.reason
@@ -81,7 +69,7 @@ def test_jobs_defect_fails_with_its_anomaly_and_cause(go: Go, app: str, anomaly:
     assert all(finding.fix and finding.chain for finding in result.findings)
 
 
-def test_jobs_in_memory_behind_sticky_routing_go_with_their_instance(go: Go) -> None:
+def test_jobs_in_memory_behind_sticky_routing_go_with_their_instance(go: Simulate) -> None:
     """Users meet no other instance until theirs dies; the matrix does."""
     result, _ = go("jobs-in-memory", **{"balancer.mode": "sticky"})
     assert {("LOST", LOST), ("LOST", ONE)} <= broken(result)
@@ -89,7 +77,7 @@ def test_jobs_in_memory_behind_sticky_routing_go_with_their_instance(go: Go) -> 
     assert {cell.holds for cell in result.matrix if cell.writer == cell.reader} == {True}
 
 
-def test_jobs_of_a_service_that_knows_every_id_are_no_evidence(go: Go) -> None:
+def test_jobs_of_a_service_that_knows_every_id_are_no_evidence(go: Simulate) -> None:
     """Its check can't fail."""
     result, _ = go("jobs-every-id")
     assert result.verdict is Verdict.INVALID
@@ -97,7 +85,7 @@ def test_jobs_of_a_service_that_knows_every_id_are_no_evidence(go: Go) -> None:
     assert not result.kills
 
 
-def test_jobs_that_never_run_are_no_evidence(go: Go) -> None:
+def test_jobs_that_never_run_are_no_evidence(go: Simulate) -> None:
     """Its check never held."""
     result, _ = go("jobs-idle")
     assert result.verdict is Verdict.INVALID
@@ -105,21 +93,21 @@ def test_jobs_that_never_run_are_no_evidence(go: Go) -> None:
     assert "pending" in result.reason
 
 
-def test_jobs_whose_pending_is_not_said_are_not_understood(go: Go) -> None:
+def test_jobs_whose_pending_is_not_said_are_not_understood(go: Simulate) -> None:
     """An answer that is neither done nor "not yet" in the plan's words shows nothing."""
     result, _ = go("jobs", replace=("pending: {text: running}, ", ""))
     assert result.verdict is Verdict.INVALID, result.reason
     assert "understood" in result.reason
 
 
-def test_jobs_run_twice_go_unseen_without_a_ledger(go: Go) -> None:
+def test_jobs_run_twice_go_unseen_without_a_ledger(go: Simulate) -> None:
     """What shows it is the ledger, and nothing else."""
     line = '    ledger: {get: "/exports/ledger?what=$value", values: "json:runs[*]"}\n'
     result, _ = go("jobs-twice", replace=(line, ""))
     assert not result.findings
 
 
-def test_jobs_whose_ledger_never_lists_a_run_are_no_evidence(go: Go) -> None:
+def test_jobs_whose_ledger_never_lists_a_run_are_no_evidence(go: Simulate) -> None:
     """Jobs run twice would go unseen: that check can't hold."""
     result, _ = go("jobs-blank-ledger")
     assert result.verdict is Verdict.INVALID, result.reason
@@ -127,7 +115,7 @@ def test_jobs_whose_ledger_never_lists_a_run_are_no_evidence(go: Go) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_jobs_whose_ledgers_are_each_instance_s_own_are_undecided(go: Go, seed: int) -> None:
+def test_jobs_whose_ledgers_are_each_instance_s_own_are_undecided(go: Simulate, seed: int) -> None:
     """Two runs of one job may stand in two ledgers, and the one that went with its instance can't be asked."""
     result, _ = go("jobs-ledger-each", seed=seed)
     assert result.verdict is Verdict.INCONCLUSIVE, result.reason

@@ -93,3 +93,10 @@ def test_promise_at_warn_is_shown_and_fails_nothing(tmp_path: Path) -> None:
     assert result.verdict is Verdict.PASS, result.reason
     assert result.findings and not result.decisive
     assert "at warn, so not counted: reviews FAIL" in result.reason and "off: baseline within the SLO" in result.reason
+
+
+def test_known_login_beside_promises_at_warn_is_no_pass(tmp_path: Path) -> None:
+    """Zero exposures, one promise known, one not shown, one broken: nothing is left that a pass could stand on."""
+    result, _ = go(tmp_path, "memory", known("login") + "gates: {profile: warn, reviews: warn}\n")
+    assert result.verdict is Verdict.INCONCLUSIVE, result.reason
+    assert "a promise decides" in {gate.name for gate in result.gates if gate.verdict is Verdict.INCONCLUSIVE}

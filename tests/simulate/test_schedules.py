@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import pytest
 
 from chaoscheck.model.history import read_file
 from chaoscheck.model.ops import Lane, Op
-from chaoscheck.model.verdict import Result, Verdict
-from chaoscheck.plan.load import load_plan
-from chaoscheck.run import Options, conclude, run
+from chaoscheck.model.verdict import Verdict
+from chaoscheck.run import conclude
 from chaoscheck.store import RunFolder, encode_result
+from tests.simulate.conftest import Simulate, broken
 
 PLAN = """\
 target: {command: [nightly], ready: /healthz}
@@ -33,22 +31,11 @@ evidence: {max_loss: 10%}
 chaos: {baseline: 5s, settle: 0.5s, at_most: 90s}
 """
 LOST, ONE = "lost with the instance", "state in one instance"
-Go = Callable[..., tuple[Result, RunFolder]]
 
 
 @pytest.fixture
-def go(tmp_path: Path) -> Go:
-    def go(app: str, **keys: Any) -> tuple[Result, RunFolder]:
-        path = tmp_path / "plan.yaml"
-        path.write_text(PLAN)
-        overrides = {("target", "command"): [app], **{tuple(key.split(".")): value for key, value in keys.items()}}
-        return run(load_plan(path, overrides=overrides, environment={}), Options(reports=tmp_path / "reports"))
-
-    return go
-
-
-def broken(result: Result) -> set[tuple[str, str]]:
-    return {(one.anomaly, one.cause.value) for one in result.findings if one.verdict is Verdict.FAIL}
+def go(whole: Simulate) -> Simulate:
+    return partial(whole, PLAN)
 
 
 def watched(folder: RunFolder) -> list[Op]:
@@ -58,7 +45,7 @@ def watched(folder: RunFolder) -> list[Op]:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_claimed_ticks_pass(go: Go, seed: int) -> None:
+def test_claimed_ticks_pass(go: Simulate, seed: int) -> None:
     """After every kill the next tick ran once."""
     result, folder = go("nightly", seed=seed)
     assert result.verdict is Verdict.PASS, result.reason
@@ -80,7 +67,7 @@ def test_claimed_ticks_pass(go: Go, seed: int) -> None:
     ],
 )
 def test_schedule_defect_fails_with_its_anomaly_and_cause(
-    go: Go, app: str, anomaly: str, cause: str, seed: int
+    go: Simulate, app: str, anomaly: str, cause: str, seed: int
 ) -> None:
     """And with nothing else."""
     result, _ = go(app, seed=seed)
@@ -89,7 +76,7 @@ def test_schedule_defect_fails_with_its_anomaly_and_cause(
     assert all(finding.fix and finding.chain for finding in result.findings)
 
 
-def test_one_observer_of_one_worker_asks_every_instance_in_turn(go: Go) -> None:
+def test_one_observer_of_one_worker_asks_every_instance_in_turn(go: Simulate) -> None:
     """Users don't look; every incarnation that served was asked, straight and about as often."""
     result, folder = go("nightly", **{"traffic.workers": 2})
     assert result.verdict is Verdict.PASS, result.reason
@@ -100,7 +87,7 @@ def test_one_observer_of_one_worker_asks_every_instance_in_turn(go: Go) -> None:
 
 
 @pytest.mark.parametrize(("app", "said"), [("nightly-counts-reads", "cannot fail"), ("nightly-never", "never held")])
-def test_schedule_whose_check_tells_nothing_is_invalid(go: Go, app: str, said: str) -> None:
+def test_schedule_whose_check_tells_nothing_is_invalid(go: Simulate, app: str, said: str) -> None:
     """It grows with every question, or not at all."""
     result, _ = go(app)
     assert result.verdict is Verdict.INVALID
@@ -108,7 +95,9 @@ def test_schedule_whose_check_tells_nothing_is_invalid(go: Go, app: str, said: s
     assert not result.kills
 
 
-def test_schedule_whose_ticks_are_too_rare_for_the_run_is_inconclusive(go: Go, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_schedule_whose_ticks_are_too_rare_for_the_run_is_inconclusive(
+    go: Simulate, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Controls saw it run; then nobody could ask: without ticks nothing is proven."""
     monkeypatch.setattr("chaoscheck.traffic.crew.Crew._observe", lambda self: None)
     result, _ = go("nightly")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from chaoscheck.model.verdict import Result, Verdict
-from chaoscheck.plan.load import load_plan
-from chaoscheck.run import Options, run
+from tests.simulate.conftest import Simulate, broken
 
 PLAN = """\
-target: {command: [APP], ready: /healthz}
+target: {command: [cart], ready: /healthz}
 engine: fake
 promises:
   login:
@@ -34,20 +32,13 @@ Cart = Callable[..., Result]
 
 
 @pytest.fixture
-def cart(tmp_path: Path) -> Cart:
+def cart(whole: Simulate) -> Cart:
     """Runs that shop; `mode` is the balancer's."""
 
     def go(app: str, *, seed: int = 1, mode: str = "round-robin", text: str = PLAN) -> Result:
-        path = tmp_path / "plan.yaml"
-        path.write_text(text.replace("APP", app))
-        keys = {("seed",): seed, ("balancer", "mode"): mode}
-        return run(load_plan(path, overrides=keys, environment={}), Options(reports=tmp_path / "reports"))[0]
+        return whole(text, app, seed=seed, **{"balancer.mode": mode})[0]
 
     return go
-
-
-def found(result: Result) -> set[tuple[str, str]]:
-    return {(one.anomaly, one.cause.value) for one in result.findings if one.verdict is Verdict.FAIL}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -84,7 +75,7 @@ def test_cart_in_one_instance_fails_with_its_cause(
     """An element that only one instance has, and a removal that only one knows of."""
     result = cart(app, mode=mode, seed=seed)
     assert result.verdict is Verdict.FAIL, result.reason
-    assert (anomaly, cause) in found(result)
+    assert (anomaly, cause) in broken(result)
     assert all(one.fix and one.chain for one in result.findings)
 
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from chaoscheck.model.history import raw_file
 from chaoscheck.model.verdict import Result, Verdict
-from chaoscheck.plan.load import load_plan
-from chaoscheck.run import Options, run
-from chaoscheck.store import RunFolder
+from tests.simulate.conftest import Simulate
 
 PLAN = """\
 target: {command: [tokens], ready: /healthz}
@@ -32,21 +26,11 @@ evidence: {max_loss: 10%}
 chaos: {baseline: 2s, settle: 0.5s, at_most: 40s}
 """
 
-Mint = Callable[..., tuple[Result, RunFolder]]
-
 
 @pytest.fixture
-def mint(tmp_path: Path) -> Mint:
+def mint(whole: Simulate) -> Simulate:
     """Runs that service: `mint("key-per-process", {"promises.tokens.grace": "1s"}, seed=2)`."""
-
-    def go(app: str, more: dict[str, Any] | None = None, **keys: Any) -> tuple[Result, RunFolder]:
-        path = tmp_path / "plan.yaml"
-        path.write_text(PLAN)
-        said = {"target.command": [app], **(more or {}), **keys}
-        overrides = {tuple(key.split(".")): value for key, value in said.items()}
-        return run(load_plan(path, overrides=overrides, environment={}), Options(reports=tmp_path / "reports"))
-
-    return go
+    return lambda app, more=None, **keys: whole(PLAN, app, **(more or {}), **keys)
 
 
 def found(result: Result) -> set[tuple[str, str]]:
@@ -56,7 +40,7 @@ def found(result: Result) -> set[tuple[str, str]]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("app", ["tokens", "says-inactive"])
-def test_tokens_of_one_key_and_a_shared_list_pass(mint: Mint, app: str, seed: int) -> None:
+def test_tokens_of_one_key_and_a_shared_list_pass(mint: Simulate, app: str, seed: int) -> None:
     """Minted, used, revoked and tried again, through kills; a refusal may be a word instead of a status."""
     result, folder = mint(app, seed=seed)
     assert result.verdict is Verdict.PASS, result.reason
@@ -74,7 +58,7 @@ def test_tokens_of_one_key_and_a_shared_list_pass(mint: Mint, app: str, seed: in
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_token_of_a_key_per_process_fails_without_a_kill(mint: Mint, seed: int) -> None:
+def test_token_of_a_key_per_process_fails_without_a_kill(mint: Simulate, seed: int) -> None:
     """On the very instance that minted it."""
     result, _ = mint("key-per-process", seed=seed)
     assert ("LOST", "state in one worker process") in found(result)
@@ -86,7 +70,7 @@ def test_token_of_a_key_per_process_fails_without_a_kill(mint: Mint, seed: int) 
 @pytest.mark.parametrize(
     ("mode", "cause"), [("round-robin", "state in one instance"), ("sticky", "lost with the instance")]
 )
-def test_token_of_a_key_per_instance_is_refused_elsewhere(mint: Mint, mode: str, cause: str, seed: int) -> None:
+def test_token_of_a_key_per_instance_is_refused_elsewhere(mint: Simulate, mode: str, cause: str, seed: int) -> None:
     """Behind stickiness a death shows it to users."""
     result, _ = mint("key-per-instance", seed=seed, **{"balancer.mode": mode})
     assert ("LOST", cause) in found(result)
@@ -95,7 +79,7 @@ def test_token_of_a_key_per_instance_is_refused_elsewhere(mint: Mint, mode: str,
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("app", ["revoked-in-memory", "inactive-in-memory"])
-def test_revocation_that_one_instance_keeps_to_itself_is_found(mint: Mint, app: str, seed: int) -> None:
+def test_revocation_that_one_instance_keeps_to_itself_is_found(mint: Simulate, app: str, seed: int) -> None:
     """The matrix and users both see a revoked token accepted."""
     result, _ = mint(app, seed=seed)
     assert ("REVOKED_ACCEPTED", "state in one instance") in found(result)
@@ -109,14 +93,14 @@ def test_revocation_that_one_instance_keeps_to_itself_is_found(mint: Mint, app: 
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_revocation_that_dies_with_its_instance_is_that_kill_s_doing(mint: Mint, seed: int) -> None:
+def test_revocation_that_dies_with_its_instance_is_that_kill_s_doing(mint: Simulate, seed: int) -> None:
     """Behind stickiness nobody else is asked before the death."""
     result, _ = mint("revoked-in-memory", seed=seed, **{"balancer.mode": "sticky"})
     assert ("REVOKED_ACCEPTED", "lost with the instance") in found(result)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_revocation_within_its_grace_passes_and_fails_without_one(mint: Mint, seed: int) -> None:
+def test_revocation_within_its_grace_passes_and_fails_without_one(mint: Simulate, seed: int) -> None:
     """A list that is fetched four times a second is late by a quarter of a second at most."""
     result, _ = mint("revoked-by-poll", {"promises.tokens.grace": "300ms"}, seed=seed)
     assert result.verdict is Verdict.PASS, result.reason
@@ -125,14 +109,14 @@ def test_revocation_within_its_grace_passes_and_fails_without_one(mint: Mint, se
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_revocation_that_nobody_keeps_is_found(mint: Mint, seed: int) -> None:
+def test_revocation_that_nobody_keeps_is_found(mint: Simulate, seed: int) -> None:
     """No instance and no kill is to blame for it."""
     result, _ = mint("never-revoked", seed=seed)
     assert {anomaly for anomaly, _ in found(result)} == {"REVOKED_ACCEPTED"}
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_token_that_gives_another_user_s_identity_is_critical(mint: Mint, seed: int) -> None:
+def test_token_that_gives_another_user_s_identity_is_critical(mint: Simulate, seed: int) -> None:
     """The worst that a token can do."""
     result, _ = mint("wrong-holder", seed=seed)
     assert result.findings[0].anomaly == "WRONG_USER"
@@ -151,7 +135,7 @@ def test_token_that_gives_another_user_s_identity_is_critical(mint: Mint, seed: 
     ids=["personal", "fat", "budget", "unsigned"],
 )
 def test_token_that_is_wrong_by_itself_fails_without_a_kill(
-    mint: Mint, app: str, more: dict[str, str], anomaly: str, says: str, seed: int
+    mint: Simulate, app: str, more: dict[str, str], anomaly: str, says: str, seed: int
 ) -> None:
     """Seen in the controls, judged from the event; what stood in the token stands nowhere."""
     result, folder = mint(app, more, seed=seed, **{"chaos.at_most": "2s", "traffic.rate": 30})
@@ -162,7 +146,7 @@ def test_token_that_is_wrong_by_itself_fails_without_a_kill(
     assert not any("eyJ" in path.read_text() or "customers.example" in path.read_text() for path in written)
 
 
-def test_check_that_no_token_can_fail_proves_nothing(mint: Mint) -> None:
+def test_check_that_no_token_can_fail_proves_nothing(mint: Simulate) -> None:
     """Whoever is let in without one."""
     result, _ = mint("any-token")
     assert result.verdict is Verdict.INVALID

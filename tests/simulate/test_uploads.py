@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
 from chaoscheck.model.verdict import Result, Verdict
-from chaoscheck.plan.load import load_plan
-from chaoscheck.run import Options, run
-from chaoscheck.store import RunFolder
+from tests.simulate.conftest import Simulate
 
 PLAN = """\
 target: {{command: [uploads], ready: /healthz}}
@@ -49,20 +43,11 @@ REPLACED = """\
     see:  {get: /picture}
 """
 
-Upload = Callable[..., tuple[Result, RunFolder]]
-
 
 @pytest.fixture
-def upload(tmp_path: Path) -> Upload:
+def upload(whole: Simulate) -> Simulate:
     """Runs that service with that promise: `upload("torn-uploads", BY_NAME, seed=2)`."""
-
-    def go(app: str, promise: str, **keys: Any) -> tuple[Result, RunFolder]:
-        path = tmp_path / "plan.yaml"
-        path.write_text(PLAN.format(uploads=promise))
-        overrides = {("target", "command"): [app], **{tuple(key.split(".")): value for key, value in keys.items()}}
-        return run(load_plan(path, overrides=overrides, environment={}), Options(reports=tmp_path / "reports"))
-
-    return go
+    return lambda app, promise, **keys: whole(PLAN.format(uploads=promise), app, **keys)
 
 
 def found(result: Result) -> set[tuple[str, str, str]]:
@@ -71,7 +56,7 @@ def found(result: Result) -> set[tuple[str, str, str]]:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("promise", [BY_ID, BY_NAME, REPLACED], ids=["by-id", "by-name", "replaced"])
-def test_uploads_kept_as_they_should_be_pass(upload: Upload, promise: str, seed: int) -> None:
+def test_uploads_kept_as_they_should_be_pass(upload: Simulate, promise: str, seed: int) -> None:
     """Multipart and raw, by address and by name, new ones and replaced ones; enough was exposed to say so."""
     result, _ = upload("uploads", promise, seed=seed)
     assert result.verdict is Verdict.PASS, result.reason
@@ -81,7 +66,7 @@ def test_uploads_kept_as_they_should_be_pass(upload: Upload, promise: str, seed:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("promise", [BY_NAME, REPLACED], ids=["by-name", "replaced"])
-def test_slow_uploads_that_appear_at_once_pass(upload: Upload, promise: str, seed: int) -> None:
+def test_slow_uploads_that_appear_at_once_pass(upload: Simulate, promise: str, seed: int) -> None:
     """Deaths in mid-write leave nothing: an absent upload that nobody acknowledged breaks no promise."""
     result, _ = upload("slow-uploads", promise, seed=seed)
     assert result.verdict is Verdict.PASS, result.reason
@@ -89,7 +74,7 @@ def test_slow_uploads_that_appear_at_once_pass(upload: Upload, promise: str, see
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("promise", [BY_NAME, REPLACED], ids=["by-name", "replaced"])
-def test_uploads_torn_by_a_death_are_found(upload: Upload, promise: str, seed: int) -> None:
+def test_uploads_torn_by_a_death_are_found(upload: Simulate, promise: str, seed: int) -> None:
     """Nobody acknowledged them: only reading back what was under way at a death shows it, and the kill is named."""
     result, _ = upload("torn-uploads", promise, seed=seed)
     assert result.verdict is Verdict.FAIL, result.reason
@@ -104,7 +89,7 @@ def test_uploads_torn_by_a_death_are_found(upload: Upload, promise: str, seed: i
 @pytest.mark.parametrize(
     ("mode", "cause"), [("round-robin", "state in one instance"), ("sticky", "lost with the instance")]
 )
-def test_uploads_on_the_instance_s_own_disk_are_lost(upload: Upload, mode: str, cause: str, seed: int) -> None:
+def test_uploads_on_the_instance_s_own_disk_are_lost(upload: Simulate, mode: str, cause: str, seed: int) -> None:
     """Elsewhere they are missing at once; behind stickiness a death loses them."""
     result, _ = upload("local-uploads", BY_ID, seed=seed, **{"balancer.mode": mode})
     assert result.verdict is Verdict.FAIL, result.reason
@@ -113,7 +98,7 @@ def test_uploads_on_the_instance_s_own_disk_are_lost(upload: Upload, mode: str, 
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_another_user_s_file_is_critical(upload: Upload, seed: int) -> None:
+def test_another_user_s_file_is_critical(upload: Simulate, seed: int) -> None:
     """The worst that a download can do."""
     result, _ = upload("mixed-up-uploads", BY_ID, seed=seed)
     assert result.verdict is Verdict.FAIL
@@ -122,7 +107,7 @@ def test_another_user_s_file_is_critical(upload: Upload, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_copy_that_is_never_told_of_a_new_version_is_stale(upload: Upload, seed: int) -> None:
+def test_copy_that_is_never_told_of_a_new_version_is_stale(upload: Simulate, seed: int) -> None:
     """It isn't lost: another instance has the newest."""
     result, _ = upload("stale-uploads", REPLACED, seed=seed)
     assert result.verdict is Verdict.FAIL

@@ -14,15 +14,25 @@ from chaoscheck.phases.matrix import CONFIRM_PAUSES_S, OTHER_READS
 from chaoscheck.run import conclude
 from chaoscheck.store import encode_result
 from chaoscheck.traffic.volley import Aim
-from tests.simulate.conftest import Simulate
+from tests.simulate.conftest import Simulate, gates
 
 
 def causes(result: Result) -> set[str]:
     return {finding.cause.value for finding in result.findings if finding.verdict is Verdict.FAIL}
 
 
-def gates(result: Result, verdict: Verdict) -> str:
-    return "; ".join(f"{gate.name}: {gate.actual} {gate.detail}" for gate in result.gates if gate.verdict is verdict)
+def not_landed(fleet: FakeFleet) -> KillReceipt:
+    now = fleet.world.now_ns()
+    return KillReceipt(
+        signal_ns=now,
+        returned_ns=now,
+        death_ns=-1,
+        error_ns=0,
+        refused_ns=-1,
+        confirmed=False,
+        exit_code=-1,
+        detail="still running",
+    )
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -142,17 +152,7 @@ def test_kill_replaced_by_a_no_op_never_passes(simulate: Simulate, monkeypatch: 
     """Zero victims is no evidence, however well everything went."""
 
     def pretend(self: FakeFleet, instance: Instance) -> KillReceipt:
-        now = self.world.now_ns()
-        return KillReceipt(
-            signal_ns=now,
-            returned_ns=now,
-            death_ns=-1,
-            error_ns=0,
-            refused_ns=-1,
-            confirmed=False,
-            exit_code=-1,
-            detail="still running",
-        )
+        return not_landed(self)
 
     monkeypatch.setattr(FakeFleet, "kill", pretend)
     result, _ = simulate("stateless")
@@ -191,17 +191,7 @@ def test_one_kill_that_does_not_land_never_passes(simulate: Simulate, monkeypatc
         count += 1
         if count != 3:
             return real(self, instance)
-        now = self.world.now_ns()
-        return KillReceipt(
-            signal_ns=now,
-            returned_ns=now,
-            death_ns=-1,
-            error_ns=0,
-            refused_ns=-1,
-            confirmed=False,
-            exit_code=-1,
-            detail="still running",
-        )
+        return not_landed(self)
 
     monkeypatch.setattr(FakeFleet, "kill", mostly)
     result, _ = simulate("stateless")

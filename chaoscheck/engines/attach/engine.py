@@ -9,8 +9,8 @@ from chaoscheck.engines.attach.finding import inspect, labelled, labels_of
 from chaoscheck.engines.attach.fleet import AttachFleet
 from chaoscheck.engines.attach.pending import Pending, pending
 from chaoscheck.engines.base import ENGINES, Fleet, Site
-from chaoscheck.engines.docker.base import connect, examined, find, talking
-from chaoscheck.errors import EngineUnavailable, PlanError
+from chaoscheck.engines.docker.base import connect, examined, find, silence, talking
+from chaoscheck.errors import PlanError
 from chaoscheck.model.checkup import Check, ok, problem, warn
 from chaoscheck.plan.plan import LoadedPlan
 
@@ -26,11 +26,7 @@ class AttachEngine:
 
     def available(self) -> str:
         """ "" when a container engine answers, else why not."""
-        try:
-            connect(timeout_s=5).close()
-        except EngineUnavailable as error:
-            return error.message
-        return ""
+        return silence()
 
     def check(self, plan: LoadedPlan) -> None:
         """Raises PlanError for what has no meaning where nothing is started."""

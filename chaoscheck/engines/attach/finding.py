@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from docker.errors import NotFound
-
-from chaoscheck.engines.docker.base import Reach, talking
+from chaoscheck.engines.docker.base import Reach, inspect_raw, talking
 from chaoscheck.model.places import Address
 from chaoscheck.plan.plan import Attach
 from chaoscheck.steps.nearby import is_ours
@@ -69,11 +67,9 @@ class Seen:
 
 def inspect(client: Any, id_: str) -> Seen | None:
     """What the engine says of it; None when it is gone. Raises EngineLost."""
-    with talking(f"inspect {id_[:12]}"):
-        try:
-            raw = client.inspect_container(id_)
-        except NotFound:
-            return None
+    raw = inspect_raw(client, id_)
+    if raw is None:
+        return None
     state = raw["State"]
     # One that waits to be restarted is called running, too.
     running = bool(state["Running"]) and not state.get("Restarting") and not state.get("Dead")

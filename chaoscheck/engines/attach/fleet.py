@@ -22,8 +22,8 @@ from chaoscheck.engines.attach.finding import (
     port_of,
     ways,
 )
-from chaoscheck.engines.attach.returning import LOG_LINES, Returning, log_of
-from chaoscheck.engines.attach.signalling import ending_of, hold, kill_by_engine
+from chaoscheck.engines.attach.returning import LOG_LINES, Returning
+from chaoscheck.engines.attach.signalling import ending_of, hold
 from chaoscheck.engines.base import Instance, KillReceipt, Site, State
 from chaoscheck.engines.docker.base import (
     EngineClock,
@@ -31,7 +31,9 @@ from chaoscheck.engines.docker.base import (
     Signalled,
     execute_in,
     listens,
+    log_of,
     receipt,
+    send_kill,
     state_of,
 )
 from chaoscheck.engines.ports import Ports
@@ -131,7 +133,7 @@ class AttachFleet:
         if not objection:
             self._returning.goes_down(seen, ours=ours)
             signal_ns = clock.now_ns()
-            objection = handle.kill() if handle is not None else kill_by_engine(self._client, seen)
+            objection = handle.kill() if handle is not None else send_kill(self._client, seen.id, seen.name)
         if handle is not None:
             if not objection and handle.wait_ended(KILL_LIMIT_S):
                 life.over()
@@ -158,7 +160,7 @@ class AttachFleet:
 
     def logs(self, instance: Instance, lines: int) -> str:
         """The last lines of its container; "" when it is gone."""
-        return log_of(self._client, self._by_handle[instance.handle].seen, lines)
+        return log_of(self._client, self._by_handle[instance.handle].seen.id, lines)
 
     def remove(self, instance: Instance) -> None:
         """Only the way there: containers are the user's."""
@@ -233,7 +235,7 @@ class AttachFleet:
             self._far,
             hint="say target.port; publish that port of each instance, or run chaoscheck on the engine's own host: "
             "what an instance holds by itself is seen only by asking it alone",
-            details=log_of(self._client, seen, LOG_LINES),
+            details=log_of(self._client, seen.id, LOG_LINES),
         )
 
     def _enter(self, incarnation: Incarnation, seen: Seen) -> Instance:

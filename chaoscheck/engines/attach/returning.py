@@ -11,7 +11,7 @@ from chaoscheck.engines.attach.finding import Seen, inspect, labelled, labels_of
 from chaoscheck.engines.attach.pending import note
 from chaoscheck.engines.attach.signalling import can_hold
 from chaoscheck.engines.base import Site
-from chaoscheck.engines.docker.base import talking
+from chaoscheck.engines.docker.base import log_of, talking
 from chaoscheck.engines.ready import Patience
 from chaoscheck.errors import NotReady, PlanError
 from chaoscheck.plan.plan import Attach
@@ -132,16 +132,8 @@ class Returning:
             f"{victim.name} was killed and did not come back within {within_s:g} s; last seen: "
             f"{_status(inspect(self._client, victim.id))}",
             hint="start it; then say restart: true in target.attach, or give its orchestration longer with within",
-            details=log_of(self._client, victim, LOG_LINES),
+            details=log_of(self._client, victim.id, LOG_LINES),
         )
-
-
-def log_of(client: Any, seen: Seen, lines: int) -> str:
-    """The last lines of a container; "" when it is gone."""
-    if inspect(client, seen.id) is None:
-        return ""
-    with talking(f"read the log of {seen.name}"):
-        return bytes(client.logs(seen.id, tail=lines)).decode("utf-8", "replace")
 
 
 def _status(seen: Seen | None) -> str:

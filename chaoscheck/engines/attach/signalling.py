@@ -13,8 +13,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, NotFound
-
 from chaoscheck.engines.attach.finding import Seen
 from chaoscheck.engines.docker.base import talking
 
@@ -79,20 +77,6 @@ def _may_signal(descriptor: int) -> bool:
         signal.pidfd_send_signal(descriptor, 0)
         return True
     return False
-
-
-def kill_by_engine(client: Any, seen: Seen) -> str:
-    """Ask the engine for it; what it objected, or ""."""
-    with talking(f"kill {seen.name}"):
-        try:
-            client.kill(seen.id, "SIGKILL")
-        except NotFound:
-            return "its container is gone"
-        except APIError as error:
-            if error.status_code != 409:
-                raise
-            return "it was not running"
-    return ""
 
 
 def ending_of(client: Any, seen: Seen, since_s: float, now_s: float) -> tuple[int, bool] | None:

@@ -35,6 +35,15 @@ def connect(*, timeout_s: float = CALL_S) -> Any:
     return client
 
 
+def silence() -> str:
+    """ "" when an engine answers, else why not."""
+    try:
+        connect(timeout_s=5).close()
+    except EngineUnavailable as error:
+        return error.message
+    return ""
+
+
 def where() -> str:
     """The URL of that engine; "" for the default socket."""
     return str(docker.utils.kwargs_from_env().get("base_url") or _context_host())

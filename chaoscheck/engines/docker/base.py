@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from chaoscheck.engines.docker.api import connect, talking
+from chaoscheck.engines.docker.api import connect, silence, talking
 from chaoscheck.engines.docker.checkup import examined
-from chaoscheck.engines.docker.containers import execute_in
-from chaoscheck.engines.docker.kill import Signalled, receipt, state_of
+from chaoscheck.engines.docker.containers import execute_in, inspect_raw, log_of
+from chaoscheck.engines.docker.kill import Signalled, receipt, send_kill, state_of
 from chaoscheck.engines.docker.listening import listens
 from chaoscheck.engines.docker.reach import Reach, find
 from chaoscheck.engines.docker.times import EngineClock
@@ -18,8 +18,12 @@ __all__ = [
     "examined",
     "execute_in",
     "find",
+    "inspect_raw",
     "listens",
+    "log_of",
     "receipt",
+    "send_kill",
+    "silence",
     "state_of",
     "talking",
 ]

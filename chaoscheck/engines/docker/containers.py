@@ -120,20 +120,11 @@ class Containers:
 
     def inspect(self, id_: str) -> dict[str, Any] | None:
         """All that the engine knows of it; None when it is gone."""
-        with talking(f"inspect {id_[:12]}"):
-            try:
-                found: dict[str, Any] = self.client.inspect_container(id_)
-            except NotFound:
-                return None
-            return found
+        return inspect_raw(self.client, id_)
 
     def logs(self, id_: str, lines: int | str = "all") -> str:
         """What it printed last; "" when it is gone."""
-        with talking(f"read the log of {id_[:12]}"):
-            try:
-                return bytes(self.client.logs(id_, tail=lines)).decode("utf-8", "replace")
-            except NotFound:
-                return ""
+        return log_of(self.client, id_, lines)
 
     def execute(self, id_: str, words: Sequence[str]) -> tuple[int, str]:
         """Run a command in it: exit code and output; 128 where it doesn't run any more, 124 at the limit."""
@@ -195,6 +186,25 @@ class Containers:
     def _put(self, id_: str, files: Mapping[str, str]) -> None:
         if files:
             self.client.put_archive(id_, "/", _archive(files))
+
+
+def inspect_raw(client: Any, id_: str) -> dict[str, Any] | None:
+    """All that the engine knows of a container; None when it is gone. Raises EngineLost."""
+    with talking(f"inspect {id_[:12]}"):
+        try:
+            found: dict[str, Any] = client.inspect_container(id_)
+        except NotFound:
+            return None
+        return found
+
+
+def log_of(client: Any, id_: str, lines: int | str = "all") -> str:
+    """What a container printed last; "" when it is gone."""
+    with talking(f"read the log of {id_[:12]}"):
+        try:
+            return bytes(client.logs(id_, tail=lines)).decode("utf-8", "replace")
+        except NotFound:
+            return ""
 
 
 def execute_in(client: Any, id_: str, words: Sequence[str]) -> tuple[int, str]:

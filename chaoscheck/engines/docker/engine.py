@@ -7,13 +7,12 @@ from functools import cache, partial
 from typing import Any, ClassVar
 
 from chaoscheck.engines.base import ENGINES, Fleet, Site
-from chaoscheck.engines.docker.api import connect
+from chaoscheck.engines.docker.api import connect, silence
 from chaoscheck.engines.docker.checkup import examined
 from chaoscheck.engines.docker.containers import remove_all
 from chaoscheck.engines.docker.fleet import DockerFleet, check
 from chaoscheck.engines.docker.labels import runs
 from chaoscheck.engines.docker.reach import ended, find
-from chaoscheck.errors import EngineUnavailable
 from chaoscheck.model.checkup import Check
 from chaoscheck.plan.plan import Addresses, LoadedPlan
 
@@ -27,11 +26,7 @@ class DockerEngine:
 
     def available(self) -> str:
         """ "" when an engine answers, else why not."""
-        try:
-            connect(timeout_s=5).close()
-        except EngineUnavailable as error:
-            return error.message
-        return ""
+        return silence()
 
     def check(self, plan: LoadedPlan) -> None:
         """Raises PlanError for what containers can't do, and for folders that can't be built."""

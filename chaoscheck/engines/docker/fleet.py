@@ -8,14 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, NotFound
-
 from chaoscheck.engines.base import Instance, KillReceipt, Sidecar, SidecarSpec, Site, State
-from chaoscheck.engines.docker.api import talking
 from chaoscheck.engines.docker.containers import Box, Containers, Wanted
 from chaoscheck.engines.docker.dress import Dress
 from chaoscheck.engines.docker.images import Images, Recipe
-from chaoscheck.engines.docker.kill import Signalled, receipt, state_of, wait_until_ended
+from chaoscheck.engines.docker.kill import Signalled, receipt, send_kill, state_of, wait_until_ended
 from chaoscheck.engines.docker.listening import listens
 from chaoscheck.engines.docker.reach import Reach
 from chaoscheck.engines.docker.setup import run_setup
@@ -37,7 +34,7 @@ class DockerFleet:
         self.kill_limit_s = KILL_LIMIT_S
         self._site = site
         self._plan = site.plan.plan
-        self._images = Images(client, site.say)
+        self._images = Images(client, site.say, site.folder.parent)
         self._containers = Containers(client, site.run, reach, site.labels)
         self._offset = EngineClock(client, site.clock, far=reach.remote)
         self._stores = Stores(self._containers, site.plan, site.say)
@@ -119,17 +116,7 @@ class DockerFleet:
         return receipt(sent, state, seen_ended_ns=seen_ended_ns, refused_ns=refused_ns, limit_s=self.kill_limit_s)
 
     def _signal(self, instance: Instance) -> str:
-        """Send the signal; what the engine objected, or ""."""
-        with talking(f"kill {instance.name}"):
-            try:
-                self._containers.client.kill(instance.handle, "SIGKILL")
-            except NotFound:
-                return "its container is gone"
-            except APIError as error:
-                if error.status_code != 409:
-                    raise
-                return "it was not running"
-        return ""
+        return send_kill(self._containers.client, instance.handle, instance.name)
 
     def logs(self, instance: Instance, lines: int) -> str:
         """The last lines that it printed; "" when it is gone."""

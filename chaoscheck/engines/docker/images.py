@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +14,7 @@ from typing import Any
 from docker.errors import APIError, ImageNotFound
 
 from chaoscheck.engines.docker.api import talking
+from chaoscheck.engines.docker.context import packed
 from chaoscheck.engines.docker.labels import ROLE
 from chaoscheck.errors import BuildFailed, EnvironmentTrouble, ImageMissing, PlanError
 
@@ -33,9 +35,11 @@ class Recipe:
 class Images:
     """Finds or makes images on one engine. Built ones stay, so that the next run finds every layer in the cache."""
 
-    def __init__(self, client: Any, say: Callable[[str], None]) -> None:
+    def __init__(self, client: Any, say: Callable[[str], None], runs: Path | None = None) -> None:
+        """`runs` is the folder that runs are written to: no build is sent it."""
         self._client = client
         self._say = say
+        self._runs = runs
 
     def get(
         self, what: str, *, image: str, build: Path | None, dockerfile: str = "Dockerfile", how: Recipe | None = None
@@ -60,8 +64,8 @@ class Images:
             self._say(f"{what}: {image} can't be pulled here, so it is built from {build.name}")
             return self._build(what, build, dockerfile, Recipe())
         raise ImageMissing(
-            f"{what}: there is no image {image} here, and it can't be pulled ({refusal})",
-            hint="build or load it first, or correct its name",
+            f"{what}: image {image} is not on this machine and can't be pulled ({_reason(refusal)})",
+            hint="build or load it first, correct its name, or say build: FOLDER",
         )
 
     def here(self, *, image: str = "", build: Path | None = None, dockerfile: str = "Dockerfile") -> bool:
@@ -105,19 +109,21 @@ class Images:
         last: deque[str] = deque(maxlen=LAST_LINES)
         with talking(f"build {what}"):
             try:
-                stream = self._client.build(
-                    path=str(folder),
-                    dockerfile=dockerfile,
-                    tag=_tag(folder, dockerfile, how),
-                    buildargs=dict(how.args),
-                    target=how.target or None,
-                    labels={ROLE: "image"},
-                    rm=True,
-                    forcerm=True,
-                    decode=True,
-                    timeout=BUILD_SILENCE_S,
-                )
-                return _follow(what, stream, last)
+                with packed(folder, dockerfile, self._runs) as (context, name):
+                    stream = self._client.build(
+                        fileobj=context,
+                        custom_context=True,
+                        dockerfile=name,
+                        tag=_tag(folder, dockerfile, how),
+                        buildargs=dict(how.args),
+                        target=how.target or None,
+                        labels={ROLE: "image"},
+                        rm=True,
+                        forcerm=True,
+                        decode=True,
+                        timeout=BUILD_SILENCE_S,
+                    )
+                    return _follow(what, stream, last)
             except APIError as error:
                 raise BuildFailed(
                     f"{what}: the image in {folder} can't be built: {error.explanation}",
@@ -150,7 +156,8 @@ class _Pull(threading.Thread):
                 self._refusal = str(line.get("error", "")) or self._refusal
                 self._moved.set()
         except Exception as error:  # whatever it is, it is why there is no image
-            self._refusal = " ".join(str(error).split())[-300:]
+            said = error.explanation if isinstance(error, APIError) else ""
+            self._refusal = " ".join(str(said or error).split())[-300:]
         finally:
             self._moved.set()
 
@@ -161,6 +168,22 @@ class _Pull(threading.Thread):
             if self.is_alive() and not self._moved.wait(PULL_SILENCE_S) and self.is_alive():
                 return f"the registry said nothing for {PULL_SILENCE_S:g} s"
         return self._refusal
+
+
+_REASONS = {
+    r"no such host|name resolution|Name or service not known|server misbehaving": "its registry's name is not found",
+    r"connection refused|timeout|deadline exceeded|unreachable|said nothing": "its registry does not answer",
+    r"manifest unknown|not found|does not exist|denied|unauthorized": "its registry has none, or wants a login",
+    r"certificate|x509|HTTP response to HTTPS": "its registry's certificate is refused",
+}
+
+
+def _reason(refusal: str) -> str:
+    """In a few words; what we know no words for as it was said."""
+    for pattern, words in _REASONS.items():
+        if re.search(pattern, refusal, re.IGNORECASE):
+            return words
+    return refusal[:120] or "no reason given"
 
 
 def _follow(what: str, stream: Iterator[dict[str, Any]], last: deque[str]) -> str:

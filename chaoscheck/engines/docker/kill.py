@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from docker.errors import APIError, NotFound
+
 from chaoscheck.engines.base import KillReceipt, State
+from chaoscheck.engines.docker.api import talking
 from chaoscheck.engines.docker.times import STAMP_LAG_NS, Offset, stamp_ns
 
 KILLED = 137
@@ -21,6 +24,20 @@ class Signalled:
     signal_ns: int
     returned_ns: int
     objection: str
+
+
+def send_kill(client: Any, id_: str, name: str) -> str:
+    """Ask the engine for it; what it objected, or ""."""
+    with talking(f"kill {name}"):
+        try:
+            client.kill(id_, "SIGKILL")
+        except NotFound:
+            return "its container is gone"
+        except APIError as error:
+            if error.status_code != 409:
+                raise
+            return "it was not running"
+    return ""
 
 
 def state_of(found: Mapping[str, Any] | None, offset: Offset) -> State:

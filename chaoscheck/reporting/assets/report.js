@@ -45,8 +45,8 @@
 
   function copying() {
     for (const node of all("[data-copy]")) {
-      const made = button("copy", "", (event) => copy(node.textContent, event.currentTarget));
-      made.setAttribute("aria-label", node.tagName === "PRE" ? "copy this request" : "copy the command");
+      const label = node.tagName === "PRE" ? "copy this request" : "copy the command";
+      const made = button("copy", label, (event) => copy(node.textContent, event.currentTarget));
       made.className = "copy";
       node.after(made);
     }
@@ -194,7 +194,7 @@
   const unit = () => host.clientWidth / data.width;
   const HEIGHT = 118;
 
-  function stripOptions(title, note, series, y, last) {
+  function stripOptions(series, { axis, ...y }, last) {
     const gutter = data.left * unit();
     const ink = { stroke: colour("soft"), font: "11px system-ui, sans-serif" };
     const lined = { stroke: colour("rule"), width: 1 };
@@ -211,7 +211,7 @@
       scales: { x: { time: false, range: (_, min, max) => [min, max] }, y },
       axes: [
         { ...ink, show: last, size: 24, grid: { show: false }, ticks: { ...lined, size: 4 }, values: (_, values) => values.map(tick) },
-        { ...ink, size: gutter, gap: 4, grid: lined, ticks: { show: false }, ...y.axis },
+        { ...ink, size: gutter, gap: 4, grid: lined, ticks: { show: false }, ...axis },
       ],
       series: [{ label: "at", value: (_, value) => (value == null ? "–" : seconds(value)) }, ...series],
       legend: { markers: { width: 0, fill: (plot, index) => plot.series[index].paint } },
@@ -299,9 +299,7 @@
     host.replaceChildren();
     const wanted = [requests(), errors(), latency()].filter(Boolean);
     plots = wanted.map(({ title, note, columns, series, y }, index) => {
-      const { axis, ...scale } = y;
-      const options = stripOptions(title, note, series, { ...scale, axis }, index === wanted.length - 1);
-      delete options.scales.y.axis;
+      const options = stripOptions(series, y, index === wanted.length - 1);
       const box = host.appendChild(make("div", { className: "strip" }, make("h3", {}, title, " ", make("span", { className: "soft small", textContent: note }))));
       return new uPlot(options, columns, box);
     });

@@ -15,11 +15,13 @@ from samples.fleets import Bench, ask, bench, need, new_site, plan_of
 
 from chaoscheck.engines.base import RunsSidecars, SidecarSpec
 from chaoscheck.engines.docker import DockerEngine
+from chaoscheck.engines.docker.images import Images
 from chaoscheck.engines.docker.kill import wait_until_ended
 from chaoscheck.engines.docker.labels import NAME, ROLE
 from chaoscheck.engines.owner import Owner
 from chaoscheck.engines.ports import Ports
 from chaoscheck.errors import BuildFailed, EngineLost, EngineUnavailable, ImageMissing, PlanError
+from chaoscheck.model.litter import EVENTS, IGNORE
 
 pytestmark = pytest.mark.docker
 
@@ -38,12 +40,37 @@ def test_image_that_does_not_build_says_its_last_lines(tmp_path: Path) -> None:
     assert "halfway there" in raised.value.details
 
 
+def test_runs_that_grow_in_the_build_folder_do_not_make_the_image_anew(tmp_path: Path) -> None:
+    """`chaoscheck run` beside the Dockerfile writes its reports there; `COPY .` would take them along."""
+    client = docker.APIClient(version="auto")
+    (tmp_path / "Dockerfile").write_text("FROM debian:bookworm-slim\nCOPY . /srv/\n")
+    runs = tmp_path / "reports"
+
+    def built() -> str:
+        return Images(client, lambda line: None, runs).get("target", image="", build=tmp_path)
+
+    first = built()
+    try:
+        (runs / "1").mkdir(parents=True)
+        (runs / ".gitignore").write_text(IGNORE)
+        (runs / "1" / EVENTS).write_text("a")
+        assert built() == first
+        (tmp_path / "app.py").touch()
+        other = built()
+        assert other != first
+        client.remove_image(other, force=True)
+    finally:
+        client.remove_image(first, force=True)
+        client.close()
+
+
 def test_image_that_is_nowhere_is_missing_with_a_hint(tmp_path: Path) -> None:
     """A wrong name ends in a sentence within seconds, even where no registry answers."""
     plan = plan_of(build=None, image="registry.invalid/no/such:tag")
     with pytest.raises(ImageMissing) as raised, bench("docker", plan, tmp_path):
         pass
-    assert "registry.invalid/no/such:tag" in raised.value.message
+    assert "image registry.invalid/no/such:tag is not on this machine" in raised.value.message
+    assert "http" not in raised.value.message
     assert raised.value.hint
 
 

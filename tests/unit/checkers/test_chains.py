@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from chaoscheck import plugins
+from chaoscheck.checkers import chains
 from chaoscheck.checkers.chains import Pair, pair_chain
 from chaoscheck.checkers.timeline import timeline
 from chaoscheck.model import events as ev
@@ -104,3 +106,16 @@ def test_older_version_is_not_called_there() -> None:
 def test_uploads_stand_as_files_by_name(do: dict[str, Any], sent: str) -> None:
     """Any file of that name shows the same; the bytes themselves would fill the report."""
     assert sent in lines({"kind": "blob", "do": do})[0]
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["Authorization: Bearer $token", '{"a": "it\'s $token; `id` \\\\ $HOME"}', "plain", "http://$ENTRY/notes/$token?q=$5"],
+)
+def test_shell_fills_in_what_was_taken_and_nothing_else(word: str) -> None:
+    """A line of a chain is sent again by hand once its variables are set."""
+    typed = chains._typed(word, ("ENTRY", "token"))
+    script = f"ENTRY=there; token=T; HOME=away; printf %s {typed}"
+    said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=10)
+    assert said.stdout == word.replace("$token", "T").replace("$ENTRY", "there")
+    assert not said.stderr

@@ -146,12 +146,13 @@ def test_kept_object_is_seen_by_the_id_that_the_answer_names(tmp_path: Path) -> 
     assert plan.promises["note"].see[0].get == "/v1/notes/$id"
 
 
-@pytest.mark.parametrize("location", ["", "/notes"])
-def test_list_is_the_last_resort_and_says_what_it_forgets(tmp_path: Path, location: str) -> None:
+@pytest.mark.parametrize(("location", "to"), [("", "/notes"), ("/notes", "/notes"), ("/notes", "/add")])
+def test_list_is_the_last_resort_and_says_what_it_forgets(tmp_path: Path, location: str, to: str) -> None:
     """Back to the list, as many services send one: nothing of the recording shows the object alone."""
-    story = [LOGIN, ME, THE_LIST, make("", location=location), THE_LIST]
+    story = [LOGIN, ME, THE_LIST, make("", location=location, to=to), THE_LIST]
     text, plan = drafted(tmp_path, recording=har(*story))
-    assert plan.promises["note"].see[0].get == "/notes"
+    (note,) = [each for each in plan.promises.values() if each.kind == "kept"]
+    assert (note.see[0].get, note.do[0].take) == ("/notes", {})
     assert "see reads a list: one that shows only its newest forgets its oldest" in text
 
 

@@ -149,3 +149,8 @@ def test_mann_whitney_is_exact_for_few_and_near_it_for_many() -> None:
     small = [[rng.random() for _ in range(7)] for _ in range(2)]
     exact = mann_whitney(*small)
     assert math.comb(14, 7) <= 20_000 and 0 < exact <= 1
+
+
+def test_large_samples_that_are_all_the_same_do_not_differ() -> None:
+    """Their ranks have no spread to divide by."""
+    assert mann_whitney([1.0] * 30, [1.0] * 30) == 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from samples import results
@@ -51,12 +52,14 @@ def test_gate_at_warn_is_a_warning() -> None:
     ]
 
 
-def test_more_than_ten_are_ten_of_which_the_last_counts_the_rest() -> None:
-    """GitHub drops the eleventh in silence."""
-    many = replace(FAILED, findings=FAILED.findings[:1] * 25)
+@pytest.mark.parametrize(("found", "last"), [(MOST, ""), (MOST + 1, "and 2 more"), (25, "and 16 more")])
+def test_more_than_ten_are_ten_of_which_the_last_counts_the_rest(found: int, last: str) -> None:
+    """GitHub drops the eleventh in silence; ten stand there themselves."""
+    many = replace(FAILED, findings=FAILED.findings[:1] * found)
     errors = [line for line in commands(many, "p.yaml") if line.startswith("::error")]
     assert len(errors) == MOST
-    assert "and 16 more" in errors[-1]
+    assert last in errors[-1]
+    assert ("more, in the job" in errors[-1]) is bool(last)
 
 
 def test_run_without_gates_still_has_an_error() -> None:

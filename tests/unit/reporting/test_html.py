@@ -13,7 +13,7 @@ from samples import results, story
 from chaoscheck.model.verdict import Level, Verdict
 from chaoscheck.plan.load import load_plan
 from chaoscheck.plugins import load as load_plugins
-from chaoscheck.reporting.assets import assets
+from chaoscheck.reporting.assets import report_assets
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.html import html
 from chaoscheck.reporting.page import ASKED, grouped
@@ -71,11 +71,11 @@ def test_page_needs_nothing_from_outside_and_runs_nothing_but_its_own(tmp_path: 
     tree = lxml.html.fromstring(text)
     assert not tree.xpath("//iframe | //object | //embed | //form | //base | //*[@style]")
     data, script = tree.xpath("//script")
-    assert (data.get("type"), script.text_content()) == ("application/json", assets().script)
+    assert (data.get("type"), script.text_content()) == ("application/json", report_assets().script)
     assert not tree.xpath("//@*[starts-with(name(), 'on')]")
     assert all(value.startswith(("#", "data:")) for value in tree.xpath("//@href | //@src"))
     assert "url(" not in text.replace("url(#", "") and "@import" not in text
-    assert tree.xpath("//meta[@http-equiv]/@content")[0] == assets().policy
+    assert tree.xpath("//meta[@http-equiv]/@content")[0] == report_assets().policy
 
 
 def test_page_shows_hostile_answers_as_text(tmp_path: Path) -> None:

@@ -105,13 +105,17 @@ def test_shared_limiter_on_two_instances_decides_like_one_in_memory(shared_env: 
     assert asyncio.run(scenario()) == expected
 
 
+LIMIT_S = 60.0
+
+
 async def searches(env: dict[str, str], count: int) -> list[int]:
     """The statuses of `count` searches of one user at the same time, half of them on each of two instances."""
     async with instances(env, env) as shops:
         visitor = Visitor()
         await visitor.login(shops[0])
         asked = (visitor.ask(shops[number % 2], "GET", "/search?q=a") for number in range(count))
-        return [answer.status for answer in await asyncio.gather(*asked)]
+        async with asyncio.timeout(LIMIT_S):
+            return [answer.status for answer in await asyncio.gather(*asked)]
 
 
 @pytest.mark.parametrize("kind", [kind.value for kind in Window])
