@@ -67,7 +67,7 @@ class SetChecker:
         acked_ns = last_ns = other_ns = -1
         unread = True
         at = 0
-        reads, removes, counts = USUAL_READ, USUAL_UNDO, [0, 0, 0, 0]
+        reads, removes, slow, added, removed = USUAL_READ, USUAL_UNDO, 0, 0, 0
         for whose, what, code, text, who, sent, done in glances:
             if whose != session or what != obj:
                 if known is None:
@@ -92,34 +92,39 @@ class SetChecker:
                         continue
                 elif known is None and code and shown:
                     acks = (acks, code, text, who, sent, done)
-                    counts[code] += 1
                     if code == removes:
+                        removed += 1
                         shown = without_one(shown, text) or None
                     else:
+                        added += 1
                         # Our own values are as they are in JSON; a wrong guess only makes the next read a slow one.
                         shown = f'{shown[:-1]},"{text}"]' if shown != "[]" else f'["{text}"]'
-                    if other_ns >= 0 and acker in closed:
-                        closed[acker].append((acked_ns, other_ns))
-                    elif other_ns >= 0 and acker:
-                        self._exposures.seal(acker, acked_ns, other_ns)
-                    acker, acked_ns, last_ns, other_ns = who, done, done, -1
+                    if other_ns >= 0:
+                        if acker in closed:
+                            closed[acker].append((acked_ns, other_ns))
+                        elif acker:
+                            self._exposures.seal(acker, acked_ns, other_ns)
+                        other_ns = -1
+                    acker = who
+                    acked_ns = last_ns = done
                     continue
             # Few come here, so that looking for the whole operation is cheaper than counting all of them.
             at = glances.index((whose, what, code, text, who, sent, done), at)
             if code and known is not None and known.burst is not None and known.doubt is None:
                 self._beside(session, known, batch.whole[at], sent, done)
                 last_ns, other_ns, unread, shown = known.done_ns, known.other_ns, known.base is None, None
-                counts[code] += code != reads
+                added += code == USUAL_WRITE
+                removed += code == removes
             else:
                 self._put(session, known, (obj, shown, acks, acker, acked_ns, last_ns, other_ns, unread))
-                counts[0] += 1
+                slow += 1
                 self.feed(Op._make(batch.whole[at]))
                 known, (_, shown, acks, acker, acked_ns, last_ns, other_ns, unread) = taken(session, obj)
             at += 1
         self._put(session, known, (obj, shown, acks, acker, acked_ns, last_ns, other_ns, unread))
-        self._note("see/ok", len(glances) - sum(counts))
-        self._note("do/ok", counts[USUAL_WRITE])
-        self._note("undo/ok", counts[removes])
+        self._note("see/ok", len(glances) - slow - added - removed)
+        self._note("do/ok", added)
+        self._note("undo/ok", removed)
 
     def _put(self, session: str, known: Elements | None, parked: Parked) -> None:
         """What folding came to."""
