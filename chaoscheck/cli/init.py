@@ -244,12 +244,12 @@ _PLACES = (
 
 def _then(plan: Path, draft: Draft, *, now: bool) -> None:
     """What is missing, by its line; then the next command, if the plan has something to try."""
-    from chaoscheck.drafting.draft import SOURCES, TODO
+    from chaoscheck.drafting.draft import SAY_HERE, SOURCES
 
     lines = plan.read_text(encoding="utf-8").splitlines()
     for number, line in enumerate(lines, 1):
-        if TODO in line:
-            typer.echo(f"missing {plan}:{number}: {line.partition(TODO)[2].strip(' :,')}", err=True)
+        if SAY_HERE in line:
+            typer.echo(f"missing {plan}:{number}: {line.partition(SAY_HERE)[2].strip(' :,')}", err=True)
     words = shlex.join(["chaoscheck", "try", str(plan)])
     typer.echo(f"wrote   {plan}", err=True)
     if not draft.whole or not SOURCES & set(draft.target.keys):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaoscheck.drafting import routes
-from chaoscheck.drafting.draft import TODO
+from chaoscheck.drafting.draft import SAY_HERE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def lines(folder: Path) -> Iterator[str]:
     """Each a comment of the plan; what the source reads stands below the store that it leads to."""
     for name, how in _MIGRATIONS.items():
         if (folder / name).is_file():
-            yield f"and in target: setup: [{how}]   # {TODO}, if its tables have to be made: it has {name}"
+            yield f"and in target: setup: [{how}]   # {SAY_HERE}, if its tables have to be made: it has {name}"
     source = "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in routes.sources(folder))
     for name in ("package.json", "requirements.txt", "pyproject.toml"):
         path = folder / name
@@ -67,7 +67,7 @@ def lines(folder: Path) -> Iterator[str]:
         for store, backing in _KNOWN.items():
             asked = rf"(?:^|[\"'\s])({backing.libraries})(?=[\"'\s=<>~!\[,;]|$)"
             if found := re.search(asked, text, re.MULTILINE | re.IGNORECASE):
-                why = f"{TODO}, if it keeps state there: {name} asks for {found[1]}"
+                why = f"{SAY_HERE}, if it keeps state there: {name} asks for {found[1]}"
                 yield f"stores: {{{store}: {backing.how}}}   # {why}"
                 if settings := _settings(source, store, backing):
                     said = ", ".join(f"{key}: {value}" for key, value in settings.items())

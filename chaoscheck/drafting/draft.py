@@ -9,7 +9,7 @@ Json = str | int | float | bool | list["Json"] | dict[str, "Json"] | None
 """What YAML and JSON both can say."""
 
 
-TODO = "say here"
+SAY_HERE = "say here"
 """Every line of a plan that waits for the user has it."""
 
 

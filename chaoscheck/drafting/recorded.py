@@ -6,13 +6,14 @@ import base64
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 from chaoscheck.drafting import carried, places, words
 from chaoscheck.drafting.carried import Who
 from chaoscheck.drafting.draft import A_LIST, Json, Note, PromiseDraft, StepDraft, Sure
 from chaoscheck.drafting.har import Exchange, Recording
 from chaoscheck.errors import PlanError
+from chaoscheck.steps.mask import names_secret
 
 MOST_WRITES = 4
 SHORTEST_SECRET = 5
@@ -52,10 +53,13 @@ def sends_basic(recording: Recording) -> bool:
 
 
 def secrets(recording: Recording) -> tuple[str, ...]:
-    """Passwords, cookies and credentials of the recording: none may stand in a plan, whatever else went wrong."""
+    """Passwords, cookies, credentials and what is named so: none may stand in a plan, whatever went wrong."""
     found: set[str] = set()
     for each in recording.exchanges:
         found |= set(carried.passwords(each)) | {each.header("authorization").rpartition(" ")[2]}
+        said = [*carried.sent(each), *parse_qsl(urlsplit(each.path).query)]
+        named = [value for name, value in said if names_secret(name)]
+        found |= {text for value in named for text in (value, quote(value), quote_plus(value))}
         crumbs = [*each.page.answer.header_all("set-cookie"), *each.header("cookie").split(";")]
         found |= {crumb.partition(";")[0].partition("=")[2] for crumb in crumbs}
     basic = _basic(recording.exchanges)

@@ -10,19 +10,19 @@ from textwrap import wrap
 import yaml
 
 from chaoscheck.drafting.backing import ENV
-from chaoscheck.drafting.draft import SOURCES, TODO, Draft, Json, Note, PromiseDraft, StepDraft, TargetDraft
+from chaoscheck.drafting.draft import SAY_HERE, SOURCES, Draft, Json, Note, PromiseDraft, StepDraft, TargetDraft
 
 WIDTH = 118
 
 _LOGIN_BLOCK = """\
-login:                                  # {todo} how a user logs in, and how the service shows who is logged in
+login:                                  # {say} how a user logs in, and how the service shows who is logged in
   kind: session
   do:   {{post: /login, json: {{user: $user, password: $password}}, expect: 200}}
   see:  {{get: /me, value: "json:user", expect: {{value: $user}}}}
   undo: {{post: /logout}}
 """
 _WRITE_BLOCK = """\
-profile:                                # {todo} what a user writes and reads again (docs/kinds has all kinds)
+profile:                                # {say} what a user writes and reads again (docs/kinds has all kinds)
   kind: register
   do:  {{put: /profile, json: {{nickname: $value}}}}
   see: {{get: /profile, value: "json:nickname"}}
@@ -40,9 +40,12 @@ def write(draft: Draft, *, schema: str = "") -> str:
         parts += [f"  {name}: {flow(store)}\n" for name, store in draft.stores.items()]
     parts += _promises(draft.promises, login="auth" not in draft.target.keys)
     text = "".join(parts)
+    masked = text
     for secret in draft.secrets:
-        text = text.replace(secret, "***")
-    return text
+        masked = masked.replace(secret, "HIDDEN")
+    if masked != text:
+        masked += f"# {SAY_HERE} what stands where HIDDEN is: credentials of the recording aren't copied\n"
+    return masked
 
 
 def _maybe(draft: Draft) -> tuple[str, ...]:
@@ -78,7 +81,7 @@ class _Dumper(yaml.SafeDumper):
 def _target(target: TargetDraft) -> Iterator[str]:
     yield from _comments("", (note.line() for note in target.notes))
     if not SOURCES & set(target.keys):
-        yield f"target:                                   # {TODO} what to run: an image, or a folder to build\n"
+        yield f"target:                                   # {SAY_HERE} what to run: an image, or a folder to build\n"
         yield "  # build: .\n"
         yield "  # image: service:latest\n"
     elif len(flow(target.keys)) <= WIDTH - 8:
@@ -93,14 +96,15 @@ def _target(target: TargetDraft) -> Iterator[str]:
 
 def _promises(promises: tuple[PromiseDraft, ...], *, login: bool) -> Iterator[str]:
     whole = [promise for promise in promises if not promise.missing]
-    yield "promises:\n" if whole else f"promises:                                 # {TODO} what the service promises\n"
+    missing = "" if whole else f"                                 # {SAY_HERE} what the service promises"
+    yield f"promises:{missing}\n"
     for promise in promises:
         block = "".join(_promise(promise))
         yield block if not promise.missing else _commented(block)
     if login and not any(promise.kind == "session" for promise in promises):
-        yield _commented(_indented(_LOGIN_BLOCK.format(todo=TODO)))
+        yield _commented(_indented(_LOGIN_BLOCK.format(say=SAY_HERE)))
     if not any(promise.kind != "session" for promise in promises):
-        yield _commented(_indented(_WRITE_BLOCK.format(todo=TODO)))
+        yield _commented(_indented(_WRITE_BLOCK.format(say=SAY_HERE)))
 
 
 def _promise(promise: PromiseDraft) -> Iterator[str]:
@@ -113,7 +117,7 @@ def _promise(promise: PromiseDraft) -> Iterator[str]:
         if steps:
             yield from _action(name, steps)
     if promise.missing:
-        yield from _comments("    ", [f"{TODO}: {promise.missing}"])
+        yield from _comments("    ", [f"{SAY_HERE}: {promise.missing}"])
 
 
 def _action(name: str, steps: tuple[StepDraft, ...]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 from samples.drafts import SAMPLES, asked, drafted, flat, har
@@ -144,6 +145,18 @@ def test_kept_object_is_seen_by_the_id_that_the_answer_names(tmp_path: Path) -> 
     _, plan = drafted(tmp_path, recording=har(*story))
     assert plan.promises["note"].do[0].take == {"id": "json:id"}
     assert plan.promises["note"].see[0].get == "/v1/notes/$id"
+
+
+def test_credentials_of_a_query_or_a_body_are_not_copied(tmp_path: Path) -> None:
+    """An API key travels in many places; a plan is committed, and a report shows its paths."""
+    key, pin = "k3y/of=the recording", "pin-48213"
+    story = [LOGIN, asked("GET", f"/me?api_key={quote(key, safe='')}", {"user": "ann"}),
+             asked("POST", "/notes", {"id": 1}, status=201, send={"title": "Buy tea now", "client_secret": pin}),
+             asked("GET", "/notes/1", {"id": 1, "title": "Buy tea now"})]  # fmt: skip
+    text, _ = drafted(tmp_path, recording=har(*story))
+    assert "title: $value" in text
+    assert not any(secret in text for secret in (key, quote(key), quote(key, safe=""), quote_plus(key), pin))
+    assert "say here what stands where HIDDEN is" in text
 
 
 @pytest.mark.parametrize(("location", "to"), [("", "/notes"), ("/notes", "/notes"), ("/notes", "/add")])
