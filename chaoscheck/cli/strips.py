@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -130,8 +130,7 @@ def _shares(stretch: Stretch, axis: Axis) -> Iterable[tuple[int, float]]:
 
 
 def _bars(values: Iterable[float], peak: float) -> str:
-    scale: Callable[[float], str] = lambda value: BLOCKS[min(int(value / peak * 7.999), 7)]  # noqa: E731
-    return "".join(scale(value) if value >= 0 else " " for value in values)
+    return "".join(BLOCKS[min(int(value / peak * 7.999), 7)] if value >= 0 else " " for value in values)
 
 
 def _worse(one: str, other: str) -> str:

@@ -11,6 +11,8 @@ from chaoscheck.drafting.draft import A_LIST, Json, Note, PromiseDraft, StepDraf
 
 MOST_WRITES = 3
 
+_NOT_SEEN = 'which GET shows who is logged in, such as see: {get: /me, value: "json:user", expect: {value: $user}}'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
@@ -93,16 +95,17 @@ def _session(endpoints: Sequence[Endpoint]) -> Iterator[PromiseDraft]:
         )
     logout = next((each for each in endpoints if _is_logout(each, login)), None)
     undo = (StepDraft(method=logout.method, path=logout.path),) if logout else ()
-    common = {"name": "login", "kind": "session", "do": (StepDraft(method=login.method, path=login.path, keys=keys),)}
-    if see is None:
-        yield PromiseDraft(
-            **common, undo=undo, notes=tuple(notes),  # type: ignore[arg-type]
-            missing="which GET shows who is logged in, such as "
-            'see: {get: /me, value: "json:user", expect: {value: $user}}',
-        )  # fmt: skip
-        return
-    notes.append(Note(text=f"who is logged in: {see.where}", sure=Sure.LIKELY if see.secured else Sure.GUESS))
-    yield PromiseDraft(**common, see=(_see(see, token),), undo=undo, notes=tuple(notes))  # type: ignore[arg-type]
+    if see is not None:
+        notes.append(Note(text=f"who is logged in: {see.where}", sure=Sure.LIKELY if see.secured else Sure.GUESS))
+    yield PromiseDraft(
+        name="login",
+        kind="session",
+        do=(StepDraft(method=login.method, path=login.path, keys=keys),),
+        see=(_see(see, token),) if see is not None else (),
+        undo=undo,
+        notes=tuple(notes),
+        missing="" if see is not None else _NOT_SEEN,
+    )
 
 
 def _see(see: Endpoint, token: Field | None) -> StepDraft:
