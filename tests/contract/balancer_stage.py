@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chaoscheck.engines.base import Instance, SidecarSpec
+from chaoscheck.engines.ports import HOST, Ports
 from chaoscheck.model.places import Address, Incarnation
 from chaoscheck.plan.plan import Plan
 
@@ -35,9 +36,9 @@ class Service:
     """Answers every request; `/hang-up` it reads and closes, `/reset` it reads and resets, `/own-503` gets a 503;
     `/upgrade` turns the connection into an echo."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
         self.delivered: list[str] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((HOST, port))
         self._open: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -99,7 +100,10 @@ def _read_request(client: socket.socket) -> str:
     length = re.search(rb"(?i)content-length: *(\d+)", text)
     left = int(length[1]) - len(body) if length else 0
     while left > 0:
-        left -= len(client.recv(65536))
+        chunk = client.recv(65536)
+        if not chunk:
+            return ""
+        left -= len(chunk)
     return text.split()[1].decode()
 
 
@@ -125,6 +129,7 @@ class LocalFleet:
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="chaoscheck-stage-")))
     sidecars: list[LocalSidecar] = field(default_factory=list)
     services: dict[str, Service] = field(default_factory=dict)
+    ports: Ports = field(default_factory=Ports)
 
     def sidecar(self, spec: SidecarSpec) -> LocalSidecar:
         for inside, text in spec.files.items():
@@ -139,8 +144,8 @@ class LocalFleet:
         return self.sidecars[-1]
 
     def birth(self, slot: int, life: int = 0) -> Instance:
-        """A new service, ready."""
-        incarnation, service = Incarnation(slot=slot, life=life), Service()
+        """A new service, ready, on a port that none of this fleet had: the kernel would give a dead one's again."""
+        incarnation, service = Incarnation(slot=slot, life=life), Service(self.ports.take())
         self.services[incarnation.name] = service
         return Instance(incarnation=incarnation, address=service.address, inner=service.address, handle="")
 
@@ -153,6 +158,7 @@ class LocalFleet:
             sidecar.process.wait(10)
         for service in self.services.values():
             service.close()
+        self.ports.close()
 
 
 @dataclass(frozen=True)
