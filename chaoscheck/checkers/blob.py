@@ -188,7 +188,7 @@ class BlobChecker(RegisterChecker):
         )
 
     def _cut_off(self, read: Op) -> bool:
-        death = self._deaths.get(read.incarnation)
+        death = self._exposures.deaths.get(read.incarnation)
         return death is not None and read.sent_ns <= _after(death) and death.death_ns - CUT_NS <= read.done_ns
 
     def _undecided(self, session: str) -> Iterator[tuple[str, _Unknown]]:
@@ -205,9 +205,9 @@ class BlobChecker(RegisterChecker):
     def _killers(self, upload: _Unknown) -> list[Death]:
         """Deaths that it may have been under way at."""
         if upload.who:
-            death = self._deaths.get(upload.who)
+            death = self._exposures.deaths.get(upload.who)
             return [death] if death is not None else []
-        return [death for death in self._deaths.values() if _after(death) >= upload.sent_ns]
+        return [death for death in self._exposures.deaths.values() if _after(death) >= upload.sent_ns]
 
 
 def _after(death: Death) -> int:

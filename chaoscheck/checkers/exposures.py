@@ -6,8 +6,6 @@ the same whether a death is told before or after the reads that follow it.
 
 from __future__ import annotations
 
-from collections import deque
-
 from chaoscheck.checkers.base import NEWEST, Death, Tally
 
 REMEMBERED = 4096
@@ -15,16 +13,21 @@ REMEMBERED = 4096
 
 
 class Exposures:
-    """The deaths that are known, and the pairs that a later write closed before one was."""
+    """The deaths that are known, and the pairs that a later write closed before one was.
+
+    `closed` has two numbers a pair, acked_ns and sent_ns, by who acknowledged. The oldest are forgotten many at a time:
+    one by one, each would be looked up again long after it left the processor's caches.
+    """
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self.deaths: dict[str, Death] = {}
-        self.closed: dict[str, deque[tuple[int, int]]] = {}
+        self.closed: dict[str, list[int]] = {}
 
     def died(self, death: Death) -> None:
         self.deaths[death.incarnation] = death
-        for acked_ns, sent_ns in self.closed.pop(death.incarnation, ()):
+        kept = self.closed.pop(death.incarnation, [])[-2 * REMEMBERED :]
+        for acked_ns, sent_ns in zip(kept[::2], kept[1::2], strict=True):
             self.count(self._tally, death, acked_ns, sent_ns)
 
     def seal(self, acker: str, acked_ns: int, sent_ns: int) -> None:
@@ -35,8 +38,14 @@ class Exposures:
             if death is not None:
                 self.count(self._tally, death, acked_ns, sent_ns)
                 return
-            kept = self.closed[acker] = deque(maxlen=REMEMBERED)
-        kept.append((acked_ns, sent_ns))
+            kept = self.closed[acker] = []
+        kept += (acked_ns, sent_ns)
+        _trim(kept)
+
+    def trim(self) -> None:
+        """Forget the oldest of too many pairs; for folds, which close pairs by themselves."""
+        for kept in self.closed.values():
+            _trim(kept)
 
     def count(self, tally: Tally, death: Death, acked_ns: int, sent_ns: int) -> bool:
         """Count the pair as read back, if it was after the death."""
@@ -57,3 +66,8 @@ class Exposures:
     @staticmethod
     def after(death: Death, sent_ns: int) -> bool:
         return sent_ns > death.death_ns + death.error_ns
+
+
+def _trim(kept: list[int]) -> None:
+    if len(kept) > 4 * REMEMBERED:
+        del kept[: -2 * REMEMBERED]

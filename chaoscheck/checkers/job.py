@@ -57,7 +57,7 @@ class JobChecker(Fold):
 
     def tally(self) -> Tally:
         tally = super().tally()
-        first_ns = min((death.death_ns for death in self._deaths.values()), default=None)
+        first_ns = min((death.death_ns for death in self._exposures.deaths.values()), default=None)
         twice = [one for one in tally.anomalies if one.name == "DUPLICATE_RUN"]
         if first_ns is not None and any(one.read.done_ns < first_ns for one in twice):
             # What happens with nobody dead is no death's doing, when somebody dies nearby either.
@@ -135,7 +135,7 @@ class JobChecker(Fold):
     def _due(self, state: State) -> tuple[int, Death | None]:
         """When it had to be done, and the death that this counts from, if any."""
         due_ns, since = state.acked_ns + self._deadline_ns, None
-        for death in sorted(self._deaths.values(), key=lambda death: death.death_ns):
+        for death in sorted(self._exposures.deaths.values(), key=lambda death: death.death_ns):
             if state.acked_ns <= death.death_ns + death.error_ns and death.death_ns - death.error_ns <= due_ns:
                 due_ns, since = death.death_ns + death.error_ns + self._deadline_ns, death
         return due_ns, since

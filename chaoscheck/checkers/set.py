@@ -101,7 +101,7 @@ class SetChecker:
                         shown = f'{shown[:-1]},"{text}"]' if shown != "[]" else f'["{text}"]'
                     if other_ns >= 0:
                         if acker in closed:
-                            closed[acker].append((acked_ns, other_ns))
+                            closed[acker] += (acked_ns, other_ns)
                         elif acker:
                             self._exposures.seal(acker, acked_ns, other_ns)
                         other_ns = -1
@@ -122,6 +122,7 @@ class SetChecker:
                 known, (_, shown, acks, acker, acked_ns, last_ns, other_ns, unread) = taken(session, obj)
             at += 1
         self._put(session, known, (obj, shown, acks, acker, acked_ns, last_ns, other_ns, unread))
+        self._exposures.trim()
         self._note("see/ok", len(glances) - slow - added - removed)
         self._note("do/ok", added)
         self._note("undo/ok", removed)

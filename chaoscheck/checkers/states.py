@@ -8,17 +8,14 @@ the reads that follow it.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from chaoscheck.checkers.base import NEWEST, Anomaly, Death, Reread, Tally
+from chaoscheck.checkers.exposures import Exposures
 from chaoscheck.model.history import USUAL_READ, USUAL_WRITE, Batch, OpFields, batches
 from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.plan.steps import Promise
-
-REMEMBERED = 4096
-"""Closed exposures kept per living incarnation, for deaths that are told late."""
 
 ANSWERED = frozenset({Outcome.OK.value, Outcome.GONE.value})
 CERTAIN_AT_ONCE = frozenset({"ABORTED_READ", "CROSS_SESSION", "PHANTOM", "WRONG_USER"})
@@ -131,9 +128,8 @@ class Fold:
         self.terms = terms
         # A history has many more sessions than instances: one with a single usual object is that one tuple.
         self._sessions: dict[str, Parked | dict[str, State | Parked]] = {}
-        self._deaths: dict[str, Death] = {}
-        self._closed: dict[str, deque[tuple[int, int]]] = {}
         self._tally = Tally()
+        self._exposures = Exposures(self._tally)
         self._open: dict[tuple[str, str, int], Anomaly] = {}
 
     # What a kind has to say.
@@ -152,9 +148,7 @@ class Fold:
     # The protocol.
 
     def died(self, death: Death) -> None:
-        self._deaths[death.incarnation] = death
-        for acked_ns, sent_ns in self._closed.pop(death.incarnation, ()):
-            self._count(self._tally, death, acked_ns, sent_ns)
+        self._exposures.died(death)
 
     def feed(self, op: Op) -> bool:
         if not op.judged:
@@ -173,7 +167,7 @@ class Fold:
     def _fold(self, batch: Batch) -> None:
         # The common operations, a user's acknowledged write and a read that agrees, are settled here with the object in
         # local names; `usual` is False while those don't hold it, and `floor` None then.
-        presence, sessions, closed = not self.by_value, self._sessions, self._closed
+        presence, sessions, closed = not self.by_value, self._sessions, self._exposures.closed
         glances, at = batch.glances, 0
         session = obj = acker = ""
         objects: dict[str, State | Parked] | None = None
@@ -213,10 +207,11 @@ class Fold:
                             other_ns = sent
                         continue
                 elif code == makes and usual:
-                    if other_ns >= 0 and acker in closed:
-                        closed[acker].append((acked_ns, other_ns))
-                    elif other_ns >= 0 and acker:
-                        self._seal(acker, acked_ns, other_ns)
+                    if other_ns >= 0:
+                        if acker in closed:
+                            closed[acker] += (acked_ns, other_ns)
+                        elif acker:
+                            self._exposures.seal(acker, acked_ns, other_ns)
                     writes += 1
                     floor, acker, acked_ns, last_ns, other_ns = text, who, done, done, -1
                     continue
@@ -230,6 +225,7 @@ class Fold:
             objects, usual, floor, acker, acked_ns, last_ns, other_ns, base = self._resume(whose, what)
         if usual:
             self._hold(session, (obj, floor, acker, acked_ns, last_ns, other_ns, base))
+        self._exposures.trim()
         self._note("see/ok", len(glances) - writes - slow)
         self._note("do/ok", writes)
 
@@ -268,8 +264,8 @@ class Fold:
         seen.merge(self._tally)
         doubted = dict(self._open)
         for session, obj, state in self._states():
-            death = self._deaths.get(state.acker) if self._countable(state) else None
-            if death is not None and not self._count(seen, death, state.acked_ns, state.other_sent_ns):
+            death = self._exposures.deaths.get(state.acker) if self._countable(state) else None
+            if death is not None and not self._exposures.count(seen, death, state.acked_ns, state.other_sent_ns):
                 seen.pending[death.strike] = seen.pending.get(death.strike, 0) + 1
             if state.suspicion is not None:
                 anomaly = self._anomaly(session, obj, state.suspicion)
@@ -384,44 +380,22 @@ class Fold:
         return state.floor is not None and state.calm and not state.by_read and not state.spent and state.acker != ""
 
     def _pending(self, state: State) -> Death | None:
-        death = self._deaths.get(state.acker) if self._countable(state) else None
-        if death is None or state.other_sent_ns > death.death_ns + death.error_ns:
-            return None
-        return death
+        death = self._exposures.deaths.get(state.acker) if self._countable(state) else None
+        return None if death is None or self._exposures.after(death, state.other_sent_ns) else death
 
     def _close(self, state: State) -> None:
         """A later write (or the session's end) comes: what was read back until now is all that counts."""
         if self._countable(state) and state.other_sent_ns >= 0:
-            self._seal(state.acker, state.acked_ns, state.other_sent_ns)
-
-    def _seal(self, acker: str, acked_ns: int, sent_ns: int) -> None:
-        kept = self._closed.get(acker)
-        if kept is None:
-            death = self._deaths.get(acker)
-            if death is not None:
-                self._count(self._tally, death, acked_ns, sent_ns)
-                return
-            kept = self._closed[acker] = deque(maxlen=REMEMBERED)
-        kept.append((acked_ns, sent_ns))
-
-    def _count(self, tally: Tally, death: Death, acked_ns: int, sent_ns: int) -> bool:
-        if sent_ns <= death.death_ns + death.error_ns:
-            return False
-        tally.exposures[death.strike] = tally.exposures.get(death.strike, 0) + 1
-        kept = tally.kept_after.setdefault(death.incarnation, [])
-        kept.append(acked_ns)
-        if len(kept) > 2 * NEWEST:
-            tally.kept_after[death.incarnation] = sorted(kept)[-NEWEST:]
-        return True
+            self._exposures.seal(state.acker, state.acked_ns, state.other_sent_ns)
 
     def _count_lost(self, tally: Tally) -> None:
         counted: set[tuple[str, str, int]] = set()
         for anomaly in tally.anomalies:
-            death = self._deaths.get(anomaly.acker)
+            death = self._exposures.deaths.get(anomaly.acker)
             pair = (anomaly.session, anomaly.obj, anomaly.acked_ns)
             if death is None or not anomaly.confirmed or anomaly.guarantee != "read-your-writes" or pair in counted:
                 continue
-            if anomaly.read.sent_ns > death.death_ns + death.error_ns:
+            if self._exposures.after(death, anomaly.read.sent_ns):
                 counted.add(pair)
                 tally.lost[death.strike] = tally.lost.get(death.strike, 0) + 1
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaoscheck.checkers.base import Death, PromiseChecker
+from chaoscheck.checkers.exposures import REMEMBERED
 from chaoscheck.checkers.kept import KeptChecker
 from chaoscheck.checkers.register import RegisterChecker
 from chaoscheck.checkers.session import SessionChecker
+from chaoscheck.checkers.set import SetChecker
 from chaoscheck.model.ops import Op
 from tests.unit.checkers.making import STEP, confirms, op
 
@@ -113,3 +118,28 @@ def test_kept_after_death_remembers_when_survivors_were_acknowledged() -> None:
     checker.died(DEATH)
     checker.fold([op("do", "ok", at=0, value="run.s1.0"), op("see", "ok", at=60, seen="run.s1.0", who="web-2.1")])
     assert checker.tally().kept_after == {"web-1.1": [5]}
+
+
+def written_and_read(kind: type[RegisterChecker | SetChecker], times: int) -> Iterator[Op]:
+    """Each write is acknowledged by the victim and read elsewhere; the set has one element or none."""
+    for number in range(times):
+        action, value, shown = "do", f"run.s1.{number}", f"run.s1.{number}"
+        if kind is SetChecker:
+            action, value = ("undo", f"run.s1.{number - 1}") if number % 2 else ("do", value)
+            shown = "[]" if number % 2 else f'["{value}"]'
+        yield op(action, "ok", at=2 * number * STEP, value=value)
+        yield op("see", "ok", at=(2 * number + 1) * STEP, seen=shown, who="web-2.1")
+
+
+@pytest.mark.parametrize("folded", [True, False])
+@pytest.mark.parametrize("kind", [RegisterChecker, SetChecker])
+def test_death_told_late_counts_the_newest_pairs_only(kind: type[RegisterChecker | SetChecker], folded: bool) -> None:
+    """However many a long life closed before, memory stays bounded; the newest of all is still open."""
+    checker, ops = kind("p"), written_and_read(kind, 3 * REMEMBERED)
+    if folded:
+        checker.fold(ops)
+    else:
+        assert not any(checker.feed(one) for one in ops)
+    assert len(checker._exposures.closed["web-1.1"]) <= 4 * REMEMBERED
+    checker.died(Death("web-1.1", 4, 0, 0))
+    assert checker.tally().exposures == {4: REMEMBERED + 1}
