@@ -24,7 +24,6 @@ promises:
     see: {get: /me, value: "json:user", expect: {status: 200, value: $user}}
 evidence: {max_loss: 10%}
 chaos: {baseline: 1s, settle: 0.5s}
-seed: 1
 """
 
 
