@@ -21,8 +21,11 @@ for name in {*os.environ} - OURS:
 
 
 REAL = ("tests/contract/", "tests/e2e/")
-BROWSER = "tests/e2e/test_report_browser.py"
-"""One browser shows recorded runs: no instance is near."""
+APART = tuple(
+    f"tests/e2e/test_{name}.py"
+    for name in ("channels_process", "pytest_plugin", "recipes_process", "report_browser", "report_hostile")
+)
+"""One browser shows recorded runs, and few local processes that nobody else's runs or looks for: file by file."""
 
 
 class Beside(LoadScopeScheduling):  # type: ignore[misc]
@@ -30,8 +33,8 @@ class Beside(LoadScopeScheduling):  # type: ignore[misc]
     notice its load. All other tests run beside them in the other process."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(BROWSER):
-            return "browser"
+        if nodeid.startswith(APART):
+            return nodeid.partition("::")[0]
         return "real" if nodeid.startswith(REAL) else nodeid
 
 

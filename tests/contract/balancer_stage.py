@@ -36,7 +36,7 @@ class Service:
     """Answers every request; `/hang-up` it reads and closes, `/reset` it reads and resets, `/own-503` gets a 503;
     `/upgrade` turns the connection into an echo."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.delivered: list[str] = []
         self._listener = socket.create_server((HOST, port))
         self._open: list[socket.socket] = []
