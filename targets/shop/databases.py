@@ -6,13 +6,14 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import asyncpg
 
 BUSY_LIMIT_S = 5.0
 REACH_LIMIT_S = 3.0
+OPEN_LIMIT_S = 5.0
 Value = str | int | float | None
 Row = tuple[Any, ...]
 
@@ -63,10 +64,12 @@ class SqliteDatabase:
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._connection.execute("COMMIT")
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # Left open it would lock out all instances; but what fills the disk has ended it already.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
             raise
-        self._connection.execute("COMMIT")
 
     def declare(self, schema: str) -> None:
         with self._transaction():
@@ -86,7 +89,10 @@ class SqliteDatabase:
 
 
 class PostgresDatabase:
-    """A pool that connects when first used, and again after the database came back."""
+    """A pool that connects when first used, and again after the database came back.
+
+    Whatever the database does, or a frozen instance that holds a lock in it, nobody waits for longer than the limits.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -99,25 +105,38 @@ class PostgresDatabase:
 
     async def run(self, statement: str, *values: Value) -> list[Row]:
         pool = await self._opened()
-        return [tuple(row) for row in await pool.fetch(numbered(statement), *values, timeout=REACH_LIMIT_S)]
+        async with pool.acquire(timeout=REACH_LIMIT_S) as connection:
+            return [tuple(row) for row in await connection.fetch(numbered(statement), *values)]
 
     async def together(self, *steps: tuple[Value, ...]) -> None:
         pool = await self._opened()
         async with pool.acquire(timeout=REACH_LIMIT_S) as connection, connection.transaction():
             for statement, *values in steps:
-                await connection.execute(numbered(str(statement)), *values, timeout=REACH_LIMIT_S)
+                await connection.execute(numbered(str(statement)), *values)
 
     async def close(self) -> None:
         if self._pool:
-            await self._pool.close()
+            # It waits for the connections that are in use; those that are so at its limit, it drops.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REACH_LIMIT_S):
+                    await self._pool.close()
 
     async def _opened(self) -> asyncpg.Pool:
-        async with self._opening:
+        async with asyncio.timeout(OPEN_LIMIT_S), self._opening:
             if self._pool is None:
-                pool = await asyncpg.create_pool(self._url, min_size=0, max_size=16, timeout=REACH_LIMIT_S)
-                await self._make_tables(pool)
-                self._pool = pool
+                self._pool = await self._open()
             return self._pool
+
+    async def _open(self) -> asyncpg.Pool:
+        # As its own limit, for a BEGIN, a COMMIT and a cancellation wait too and can be given none.
+        limits = {"timeout": REACH_LIMIT_S, "command_timeout": REACH_LIMIT_S}
+        pool = await asyncpg.create_pool(self._url, min_size=0, max_size=16, **limits)
+        try:
+            await self._make_tables(pool)
+        except BaseException:
+            pool.terminate()
+            raise
+        return pool
 
     async def _make_tables(self, pool: asyncpg.Pool) -> None:
         async with pool.acquire(timeout=REACH_LIMIT_S) as connection, connection.transaction():

@@ -1,9 +1,10 @@
 """What every feature is given: the settings, the stores, who is asking, and a place for work in the background."""
 
 import asyncio
+import logging
 import secrets
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -17,7 +18,10 @@ from .settings import Settings
 from .stores import Stores
 
 COOKIE = "shop_session"
+# Longer than any work needs for its last steps while its store answers.
+ENDING_LIMIT_S = 4.0
 Work = Callable[[], Awaitable[None]]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +47,7 @@ class Instance:
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
             await self.stores.close()
 
     async def session(self, request: HTTPConnection) -> Session | None:
@@ -58,3 +60,13 @@ class Instance:
         if session is None:
             raise HTTPException(401, "log in first")
         return session
+
+
+async def end(tasks: Collection[asyncio.Future[None]]) -> None:
+    """Cancels all and waits until they have ended, for ENDING_LIMIT_S at most."""
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        _, going_on = await asyncio.wait(tasks, timeout=ENDING_LIMIT_S)
+        for task in going_on:
+            log.warning("waited %s s for work in the background to end; last seen as %r", ENDING_LIMIT_S, task)

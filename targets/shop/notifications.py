@@ -152,8 +152,10 @@ class SharedHub:
                 cursor = notice.id
                 yield notice
             if not notices:
+                # Not with wait_for, which forgets that it was cancelled if the bell rings in the same moment.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(event.wait(), LONGEST_SILENCE_S)
+                    async with asyncio.timeout(LONGEST_SILENCE_S):
+                        await event.wait()
 
 
 class SqlLog:

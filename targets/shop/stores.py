@@ -1,10 +1,12 @@
 """The shared stores of one instance, each opened when a feature first asks for it."""
 
+import asyncio
 import sqlite3
+from collections.abc import Iterable
 from functools import cached_property
 
 import asyncpg
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, Connection, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -54,10 +56,29 @@ class Stores:
             await self._database.close()
 
 
+class PromptConnection(Connection):
+    """Ends with whoever it works for, also when that is cancelled as a command has just been written.
+
+    Before Python 3.12 `asyncio.wait_for` forgets a cancellation that comes when what it waits for is already done, and
+    the client writes with it: work in the background would go on after its only cancellation, and be waited for.
+    """
+
+    async def send_packed_command(self, command: bytes | str | Iterable[bytes], check_health: bool = True) -> None:
+        task = asyncio.current_task()
+        # Whoever was cancelled before may still write, as what it does at its end.
+        before = task.cancelling() if task else 0
+        await super().send_packed_command(command, check_health)
+        if task and task.cancelling() > before:
+            # The reply is under way: nobody else must take it for their own.
+            await self.disconnect(nowait=True)
+            raise asyncio.CancelledError
+
+
 def connect_redis(url: str) -> "Redis":
     """A client that connects when first used, and again after the store came back."""
     pool = BlockingConnectionPool.from_url(
         url,
+        connection_class=PromptConnection,
         max_connections=32,
         timeout=2,
         socket_timeout=2,

@@ -65,6 +65,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}"
 
 
+async def await_database(url: str) -> None:
+    """The server opens its port before it lets anybody in."""
+    deadline = time.monotonic() + START_LIMIT_S
+    while True:
+        try:
+            return await (await asyncpg.connect(url, timeout=START_LIMIT_S)).close(timeout=START_LIMIT_S)
+        except asyncpg.CannotConnectNowError:
+            assert time.monotonic() < deadline, f"waited {START_LIMIT_S} s for the database to start up"
+            await asyncio.sleep(0.05)
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The server refuses to run as root, so then its own user runs it, in a folder that this user can reach."""
@@ -82,7 +93,9 @@ def postgres_url() -> Iterator[str]:
         address = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={folder} -c fsync=off"
         command = [str(places[-1].with_name("postgres")), "-D", str(folder / "data"), *address.split()]
         for _ in serve(command, port, user, folder):
-            yield f"postgresql://app@127.0.0.1:{port}/postgres"
+            url = f"postgresql://app@127.0.0.1:{port}/postgres"
+            asyncio.run(await_database(url))
+            yield url
 
 
 @pytest.fixture(scope="session")
@@ -101,28 +114,17 @@ def sqlite_env(request: pytest.FixtureRequest) -> dict[str, str]:
 
 def redis_env(request: pytest.FixtureRequest) -> dict[str, str]:
     url = request.getfixturevalue("redis_url")
-    redis.Redis.from_url(url).flushall()
+    redis.Redis.from_url(url, socket_timeout=START_LIMIT_S).flushall()
     return {"SHOP_SESSIONS": "redis", "SHOP_REDIS_URL": url}
-
-
-async def connect_once_started(url: str) -> asyncpg.Connection:
-    """The server opens its port before it lets anybody in."""
-    deadline = time.monotonic() + START_LIMIT_S
-    while True:
-        try:
-            return await asyncpg.connect(url)
-        except asyncpg.CannotConnectNowError:
-            assert time.monotonic() < deadline, f"waited {START_LIMIT_S} s for the database to start up"
-            await asyncio.sleep(0.05)
 
 
 def postgres_env(request: pytest.FixtureRequest) -> dict[str, str]:
     url = request.getfixturevalue("postgres_url")
 
     async def empty() -> None:
-        connection = await connect_once_started(url)
+        connection = await asyncpg.connect(url, timeout=START_LIMIT_S, command_timeout=START_LIMIT_S)
         await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-        await connection.close()
+        await connection.close(timeout=START_LIMIT_S)
 
     asyncio.run(empty())
     return {"SHOP_SESSIONS": "postgres", "SHOP_POSTGRES_URL": url}

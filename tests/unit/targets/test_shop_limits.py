@@ -110,12 +110,11 @@ LIMIT_S = 60.0
 
 async def searches(env: dict[str, str], count: int) -> list[int]:
     """The statuses of `count` searches of one user at the same time, half of them on each of two instances."""
-    async with instances(env, env) as shops:
+    async with asyncio.timeout(LIMIT_S), instances(env, env) as shops:
         visitor = Visitor()
         await visitor.login(shops[0])
         asked = (visitor.ask(shops[number % 2], "GET", "/search?q=a") for number in range(count))
-        async with asyncio.timeout(LIMIT_S):
-            return [answer.status for answer in await asyncio.gather(*asked)]
+        return [answer.status for answer in await asyncio.gather(*asked)]
 
 
 @pytest.mark.parametrize("kind", [kind.value for kind in Window])
