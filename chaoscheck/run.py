@@ -30,17 +30,20 @@ from chaoscheck.phases.controls import controls
 from chaoscheck.phases.ending import Interrupts, ending, writing
 from chaoscheck.phases.load import baseline, final_reads, settle, start_traffic, warm_traffic
 from chaoscheck.phases.matrix import matrix
-from chaoscheck.phases.permission import Allowed, permitted
+from chaoscheck.phases.permission import Allowed, may_touch, permitted
 from chaoscheck.phases.prepare import prepare
 from chaoscheck.phases.probe import Prober
 from chaoscheck.phases.sizing import size
 from chaoscheck.phases.sparing import Sparing
 from chaoscheck.phases.stage import Stage
+from chaoscheck.phases.testimony import testify
 from chaoscheck.phases.validate import validate
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.index import write_index
 from chaoscheck.steps.base import Transport
+from chaoscheck.steps.confidential import confidential
+from chaoscheck.steps.mask import Masker
 from chaoscheck.steps.perform import Exchange
 from chaoscheck.steps.transports.requests_ import RequestsTransport
 from chaoscheck.store import RunFolder, run_id
@@ -82,7 +85,7 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
     plugins.load()
     validate(loaded)
     engine = choose_engine(loaded)
-    if options.allow_kill and isinstance(engine, Attaches):
+    if may_touch(engine, options.allowed):
         # Before anybody is counted: what a dead run left down is one of them.
         sweep(engine, options.say)
     loaded = as_found(loaded, engine)
@@ -102,6 +105,7 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
                 if sound:
                     stage.enter(Phase.MATRIX)
                     matrix(stage, prober)
+                testify(stage, prober.trouble, sound=sound)
             if sound and not options.only_try and not stage.enough():
                 _under_load(stage, prober.accounts_used)
             stage.emit(events.RunEnded)
@@ -205,8 +209,9 @@ def _stage(
         for listener in options.listeners:
             listener(event)
 
+    say = _discreet(options.say, loaded)
     may_kill = options.allow_kill and not options.only_try
-    site = Site(run=folder.run, plan=loaded, clock=clock, folder=folder.path, say=options.say, allow_kill=may_kill)
+    site = Site(run=folder.run, plan=loaded, clock=clock, folder=folder.path, say=say, allow_kill=may_kill)
     fleet = engine.open(site)
     fault = FAULTS.get(plan.chaos.fault)()
     simulated = isinstance(fleet, Simulates)
@@ -222,7 +227,7 @@ def _stage(
         fault=fault,
         transport=_transport(fleet, clock),
         traffic=SimulatedTraffic(fleet) if isinstance(fleet, Simulates) else ProcessTraffic(folder.path),
-        say=options.say,
+        say=say,
         shown=_shown(folder, options),
         broken=_broken(folder, plan),
     )
@@ -242,6 +247,12 @@ def _stage(
         )
         stage.enter(Phase.PREPARE)
         yield stage
+
+
+def _discreet(say: Callable[[str], None], loaded: LoadedPlan) -> Callable[[str], None]:
+    """Says it without the plan's secrets: commands of setup, and what a service answers while it is awaited."""
+    masker = Masker(confidential(loaded.plan, loaded.filled))
+    return lambda line: say(masker.known(line))
 
 
 def _transport(fleet: Fleet, clock: Clock) -> Transport:

@@ -13,15 +13,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chaoscheck.errors import HistoryDamaged
+from chaoscheck.errors import EnvironmentTrouble, HistoryDamaged
 from chaoscheck.model.codec import Unreadable, decode, encode
 from chaoscheck.model.events import Event, read_events
 from chaoscheck.model.history import BalancerRow, Row, read_file
 from chaoscheck.model.litter import EVENTS, IGNORE
+from chaoscheck.model.secrecy import MASK
 from chaoscheck.model.verdict import Result
 from chaoscheck.plan.load import key_lines
 from chaoscheck.plan.plan import Accounts, LoadedPlan, Plan
-from chaoscheck.steps.mask import MASK
+from chaoscheck.steps.blacken import blacken
 
 RESULT_VERSION = 1
 LATEST = "latest"
@@ -116,6 +117,18 @@ class RunFolder:
         """Write the balancer's log, whole."""
         with self._balancer_file.open("w", encoding="utf-8") as lines:
             lines.writelines(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+
+    def blacken_logs(self, secrets: Iterable[str]) -> None:
+        """Overwrite these in all that services printed; each file is tried. Raises EnvironmentTrouble."""
+        words, trouble = tuple(secrets), ""
+        for path in sorted(self.logs.rglob("*")):
+            try:
+                if path.is_file() and not path.is_symlink():
+                    blacken(path, words)
+            except OSError as error:
+                trouble = trouble or f"secrets may stand in {path}, which can't be written: {error.strerror}"
+        if trouble:
+            raise EnvironmentTrouble(trouble, hint="delete it before you pass the run's folder on")
 
     def finish(self, result: Result) -> Path:
         """Write result.json, whole or not at all."""

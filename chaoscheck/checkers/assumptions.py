@@ -117,7 +117,9 @@ def _control(promise: str, must: str, probes: list[ControlProbed]) -> Gate:
     name = f"{promise}: its check can {'fail' if must == 'fail' else 'hold'}"
     expected = "never holds where it must fail" if must == "fail" else "holds right after its do, on the same instance"
     if tries == 0:
-        return gate(name, INCONCLUSIVE, expected, "never probed", n=0)
+        asked = next((f"{probe.request}: {probe.answer[:200]}" for probe in probes if probe.request), "")
+        said = f"nothing counted: no read was answered, the last was {asked}" if asked else "never probed"
+        return gate(name, INCONCLUSIVE, expected, said, n=0)
     bad = next((probe for probe in probes if (probe.held > 0) == (must == "fail")), probes[0])
     shown = f"{bad.request}\n{bad.answer}"
     if must == "fail" and held:
@@ -130,9 +132,11 @@ def _control(promise: str, must: str, probes: list[ControlProbed]) -> Gate:
             detail=f"let `see` expect something that only this user or this value gives\n{shown}",
         )
     if must == "hold" and not held:
-        return gate(
-            name, INVALID, expected, f"it never held ({tries} tries): {bad.answer[:200]}", n=tries, detail=shown
-        )
+        never = f"it never held ({tries} tries): {bad.answer[:200]}"
+        if bad.undone:
+            why = f"{bad.request}: {bad.answer[:200]}"
+            never = f"its do was never ok ({tries} tries), so nothing was there to see: {why}"
+        return gate(name, INVALID, expected, never, n=tries, detail=shown)
     return gate(name, PASS, expected, f"held {held} of {tries} times", n=tries)
 
 

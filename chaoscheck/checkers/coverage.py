@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from chaoscheck.checkers.assumptions import INCONCLUSIVE, PASS, UNRECOGNISED, gate
 from chaoscheck.checkers.evidence import fisher
@@ -14,6 +14,7 @@ from chaoscheck.model.verdict import Gate, Level
 from chaoscheck.plan.plan import Plan
 from chaoscheck.promises.base import KINDS, Inspects, Pairs
 
+ACTIONS_TOLD = 4
 NO_BURST = (
     "no write was acknowledged within the seconds that a burst is given: lower traffic.rate, so that the service has "
     "time for it, or raise chaos.rounds; `gates: {a burst was on every slot: warn}` lets the rest decide, and the run "
@@ -21,15 +22,17 @@ NO_BURST = (
 )
 
 
-def coverage_gates(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
-    """Every one is INCONCLUSIVE where it isn't met."""
+def coverage_gates(
+    plan: Plan, known: Timeline, seen: Seen, place: Callable[[str, str], str] = lambda promise, action: ""
+) -> Iterator[Gate]:
+    """Every one is INCONCLUSIVE where it isn't met. `place` tells the plan's line of an action."""
     yield _something(plan)
     yield _matrix(plan, known)
     yield from _strikes(plan, known)
     yield _slots(plan, known, seen)
     yield _bursts(plan, known, seen)
     yield _in_flight(known, seen)
-    yield from _actions(plan, seen)
+    yield from _actions(plan, seen, place)
     yield from _inspections(plan, known)
     yield from _understood(seen)
     yield from _accepted(plan, seen)
@@ -181,12 +184,13 @@ def _accepted(plan: Plan, seen: Seen) -> Iterator[Gate]:
         expected = KINDS.get(plan.promises[promise].kind).refuses
         if expected or not after.refused or after.refused <= UNRECOGNISED * after.total:
             continue
+        shown = f"{before.refused} of {before.total} refused" if before.total else "no sample"
         p = fisher(after.refused, after.total - after.refused, before.refused, before.total - before.refused)
         if p < 1 - plan.evidence.confidence:
             yield gate(
                 f"{promise}.{action} is accepted under kills",
                 INCONCLUSIVE,
-                f"as in the baseline ({before.refused} of {before.total} refused)",
+                f"as in the baseline ({shown})",
                 f"{after.refused} of {after.total} refused: {count.excerpt}",
                 n=after.total,
                 group="coverage",
@@ -200,27 +204,44 @@ def _in_flight(known: Timeline, seen: Seen) -> Gate:
         "requests were in flight at a kill",
         PASS if kills else INCONCLUSIVE,
         "at one kill at least",
-        f"{requests} requests at {kills} of {len(known.kills)} kills",
+        f"{requests} requests at {kills} of {len(known.kills)} kills" if known.kills else "nothing counted: no kill",
         n=len(known.kills),
         group="coverage",
     )
 
 
-def _actions(plan: Plan, seen: Seen) -> Iterator[Gate]:
+def _actions(plan: Plan, seen: Seen, place: Callable[[str, str], str]) -> Iterator[Gate]:
     missing = []
     for name, promise in plan.promises.items():
         outcomes = seen.tallies[name].outcomes if name in seen.tallies else {}
         # A logout need not be part of a run: only a session kind's plan makes users leave through it.
         needed = [action for action in ("do", "see", "ledger") if promise.action(action)]
         needed += ["undo"] if promise.undo and (name == plan.login or KINDS.get(promise.kind).undoes) else []
-        missing += [f"{name}.{action}" for action in needed if not outcomes.get(f"{action}/ok")]
+        missing += [(name, action) for action in needed if not outcomes.get(f"{action}/ok")]
     yield gate(
         "each action succeeded",
         INCONCLUSIVE if missing else PASS,
         "do and see of every promise, once at least",
-        f"never ok: {', '.join(missing)}" if missing else "all did",
+        _told_actions([_never(seen, *each, place(*each)) for each in missing]) if missing else "all did",
+        detail="under load, answered as the plan says: the controls and the matrix don't count" if missing else "",
         group="coverage",
     )
+
+
+def _told_actions(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - ACTIONS_TOLD} more"] if len(lines) > ACTIONS_TOLD else []
+    return "; ".join([*lines[:ACTIONS_TOLD], *more])
+
+
+def _never(seen: Seen, promise: str, action: str, place: str) -> str:
+    """How often it was sent under load, and what the last one came to."""
+    name = f"{promise}.{action}" + (f" ({place})" if place else "")
+    missed = seen.missed.get((promise, action))
+    if missed is None:
+        return f"{name} was never sent"
+    answer = f"was answered {missed.last.status}" if missed.last.status else "got no answer"
+    said = f" ({missed.last.error})" if missed.last.error else ""
+    return f"{name} was never ok in {missed.total} tries, the last of which {answer}{said}"
 
 
 def _final_reads(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
@@ -237,10 +258,16 @@ def _final_reads(plan: Plan, known: Timeline, seen: Seen) -> Iterator[Gate]:
             f"{promise}: final reads done",
             PASS if whole else INCONCLUSIVE,
             "every object read through every instance",
-            f"{done} of {due}, {answered} answers after the strikes" if ends else "none were made",
+            _read_at_last(done, due, answered) if ends else "none were made",
             n=due,
             group="coverage",
         )
+
+
+def _read_at_last(done: int, due: int, answered: int) -> str:
+    if not due:
+        return "nothing counted: no object was there to read"
+    return f"{done} of {due}, {answered} answers after the strikes"
 
 
 def _overlaps(seen: Seen) -> Iterable[Gate]:

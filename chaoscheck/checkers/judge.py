@@ -208,7 +208,7 @@ class _Judgement:
         yield from assumption_gates(self.plan, self.known, self.seen)
         for summary in promises:
             yield self._promise_gate(summary, findings)
-        yield from coverage_gates(self.plan, self.known, self.seen)
+        yield from coverage_gates(self.plan, self.known, self.seen, self._step)
         yield from self._somebody_decides(promises)
         if self.plan.budget is not None:
             yield from budget_gates(self.plan.budget, self.known, self.seen.traffic, self.plan.evidence.confidence)
@@ -226,6 +226,9 @@ class _Judgement:
                 f"what isn't known to be broken is at warn: {', '.join(warned)}",
                 group="coverage",
             )
+
+    def _step(self, promise: str, action: str) -> str:
+        return place(self.loaded, self.file, "promises", promise, action)
 
     def _placed(self, one: Gate) -> Gate:
         return replace(one, place=gate_place(one, self.loaded, self.file))

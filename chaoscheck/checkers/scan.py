@@ -48,6 +48,14 @@ class Refusals:
 
 
 @dataclass(slots=True)
+class Missed:
+    """Attempts of one action that didn't end well, and the last of them."""
+
+    total: int
+    last: Op
+
+
+@dataclass(slots=True)
 class InFlight:
     """Requests that were on the victim when it died."""
 
@@ -72,6 +80,8 @@ class Seen:
     """Victim -> writes of a burst that it acknowledged."""
     final_answers: dict[str, int] = field(default_factory=dict)
     """Promise -> reads that were answered in the phase of the final reads."""
+    missed: dict[tuple[str, str], Missed] = field(default_factory=dict)
+    """(promise, action) -> what wasn't ok of the operations that are judged."""
     misnamed: int = 0
     """Answers whose header names another instance than the balancer's log."""
     outcomes: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -149,6 +159,9 @@ class Scan:
             return
         self._coverage(op)
         if op.lane in JUDGED_LANES and op.promise in self._checkers and not self._after_logout(op):
+            if op.outcome != Outcome.OK:
+                missed = self._seen.missed.setdefault((op.promise, op.action), Missed(0, op))
+                missed.total, missed.last = missed.total + 1, op
             waiting = self._waiting[op.promise]
             waiting.add(fields)
             if len(waiting) >= BATCH:

@@ -97,11 +97,12 @@ def try_plan(loaded: LoadedPlan, *, reports: Path, keep: bool, words: list[str],
             watch=exchanges,
         ),
     )
-    show_probes(out, folder.events(), result.matrix)
+    seen = folder.events()
+    show_probes(out, seen, result.matrix)
     if result.verdict is Verdict.INCONCLUSIVE and not result.interrupted and show_held(out, result):
         return 0
     if result.verdict is not Verdict.FAIL and not result.interrupted and exchanges.any:
-        show_next(out, exchanges, result, folder.path)
+        show_next(out, exchanges, result, folder.path, seen)
         return result.verdict.exit_code
     print_summary(out, result, folder.path, verbose=False, matrix=False)
     return INTERRUPTED if result.interrupted else result.verdict.exit_code

@@ -43,7 +43,7 @@ Engine = Annotated[
 Seed = Annotated[int | None, typer.Option(help="Fixes who is struck, when and how (not what comes of it).")]
 Instances = Annotated[int | None, typer.Option(min=1, max=20, help="How many instances.")]
 Image = Annotated[str | None, typer.Option(help="Run this image instead of the plan's.")]
-AllowRemote = Annotated[bool, typer.Option("--allow-remote", help="Send it to a URL that is not this machine.")]
+AllowRemote = Annotated[bool, typer.Option("--allow-remote", help="What it acts on may be another machine's.")]
 Out = Annotated[Path, typer.Option(help="Where run folders go.")]
 Reports = Annotated[Path, typer.Option(help="The folder of the runs.")]
 RunFolderArgument = Annotated[

@@ -83,23 +83,29 @@ def _why(one: Head) -> str:
     return one_line(one.reason or one.trouble) + (" (ended early)" if one.interrupted else "")
 
 
+def _known(number: float) -> float | None:
+    return number if number >= 0 else None
+
+
 def _json(one: Head) -> dict[str, str | int | float | bool | None]:
+    """The same keys for every run, with null for what isn't known of it, and never anything in its place."""
     verdict: Verdict | None = one.verdict
     return {
         "run": one.run,
         "folder": str(one.folder),
+        "status": verdict.value if verdict else "no verdict",
         "verdict": verdict.value if verdict else None,
-        "reason": one.reason,
+        "reason": one.reason or one.trouble,
         "trouble": one.trouble,
-        "plan": one.plan,
-        "started": one.started,
+        "plan": one.plan or None,
+        "started": one.started or None,
         "seed": one.seed,
-        "duration_s": one.duration_s,
-        "instances": one.instances,
-        "engine": one.engine,
+        "duration_s": _known(one.duration_s),
+        "instances": one.instances or None,
+        "engine": one.engine or None,
         "interrupted": one.interrupted,
-        "kills": one.kills,
-        "exposures": one.exposures,
-        "needed": one.needed,
+        "kills": _known(one.kills),
+        "exposures": _known(one.exposures),
+        "needed": _known(one.needed),
         "report": str(one.folder / "report.html") if one.report else None,
     }

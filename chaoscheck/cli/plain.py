@@ -21,6 +21,7 @@ from chaoscheck.model.events import (
     MatrixProbed,
     PhaseBegan,
     Restored,
+    RoundAdded,
     StoreDied,
     StrikeBegan,
     StrikeEnded,
@@ -87,7 +88,7 @@ class PlainView:
                 return self._heartbeat()
             case Warned():
                 return self._warning(event)
-            case InstanceDied(asked=False) | StoreDied() | WorkerLost() | Troubled():
+            case RoundAdded() | InstanceDied(asked=False) | StoreDied() | WorkerLost() | Troubled():
                 return told(event)
             case Interrupted():
                 return "interrupted: ending early (once more skips the judging, never the clean-up)"
@@ -134,7 +135,8 @@ class PlainView:
 def _detail(event: Event) -> str:
     match event:
         case ControlProbed():
-            held = f"held {event.held} of {event.tries}"
+            held = f"held {event.held} of {event.tries}" if event.tries else "nothing counted"
+            held = f"do never ok ({event.tries} tries)" if event.undone else held
             return f"control {event.promise}: must {event.must}, {held} ({event.request}: {event.answer})"
         case MatrixProbed():
             said = {True: "holds", False: "BROKEN", None: "can't tell"}[event.holds]

@@ -18,6 +18,7 @@ from chaoscheck.model.events import (
     MatrixProbed,
     PhaseBegan,
     Restored,
+    RoundAdded,
     RunStarted,
     StoreDied,
     StrikeBegan,
@@ -174,7 +175,7 @@ class Progress:
             case FindingSeen():
                 self._broke(f"{event.anomaly} {event.promise}", event)
                 self.broken_sessions.add(event.session)
-            case Warned() | Troubled() | WorkerLost() | StoreDied():
+            case RoundAdded() | Warned() | Troubled() | WorkerLost() | StoreDied():
                 self.happened.append(event)
             case _:
                 self._instances(event)

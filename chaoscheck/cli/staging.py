@@ -6,10 +6,9 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from chaoscheck.engines.base import Attaches
 from chaoscheck.errors import NotAllowed
 from chaoscheck.phases.choose import as_found, choose_balancer, choose_engine
-from chaoscheck.phases.permission import Allowed, permitted
+from chaoscheck.phases.permission import Allowed, may_touch, permitted
 from chaoscheck.plan.plan import LoadedPlan
 from chaoscheck.run import sweep
 
@@ -25,7 +24,7 @@ def say_taken(loaded: LoadedPlan, console: Console, *, whole: bool) -> None:
 def settle(loaded: LoadedPlan, allowed: Allowed, say: Callable[[str], None]) -> LoadedPlan:
     """The plan with what is found of what runs already. Raises NotAllowed before anything is sent or killed."""
     engine = choose_engine(loaded, say=say)
-    if allowed.kill and isinstance(engine, Attaches):
+    if may_touch(engine, allowed):
         sweep(engine, say)
     found = as_found(loaded, engine)
     permitted(found, engine, choose_balancer(found, engine), allowed)

@@ -15,7 +15,7 @@ from chaoscheck.cli.findings import print_findings
 from chaoscheck.cli.grids import matrix_view
 from chaoscheck.cli.trimmed import Trimmed
 from chaoscheck.errors import HistoryDamaged
-from chaoscheck.model.events import Event, FindingSeen, Troubled
+from chaoscheck.model.events import Event, FindingSeen, Printed, Troubled
 from chaoscheck.model.verdict import Affinity, Finding, Gate, KillRow, Level, PromiseSummary, Result, Verdict
 from chaoscheck.reporting.text import one_line
 from chaoscheck.reporting.units import SYMBOL, clock, count, measured, millis, percent, plural, seen_on, span
@@ -42,7 +42,8 @@ def print_summary(
     matrix was shown before.
     """
     events = _events(folder)
-    _print(console, [_verdict(result), _trouble(events, result.reason), _gates(_telling(result, verbose, events))])
+    stopped = [_trouble(events, result.reason), _printed(events, result)]
+    _print(console, [_verdict(result), *stopped, _gates(_telling(result, verbose, events))])
     decisive = result.decisive
     print_findings(console, decisive, result.promises, whole=verbose)
     _print(
@@ -138,6 +139,18 @@ def _trouble(events: Iterable[Event], reason: str) -> RenderableType | None:
             told = event.message in reason
             head = [] if told else [Text(one_line(f"stopped in {event.during}: {event.message}"))]
             return Group(*head, *lines, *hint)
+    return None
+
+
+def _printed(events: Iterable[Event], result: Result) -> RenderableType | None:
+    """What an instance printed that gave the controls no good answer, where nothing else stopped the run."""
+    if result.verdict is not Verdict.INVALID or any(isinstance(event, Troubled) for event in events):
+        return None
+    for event in events:
+        if isinstance(event, Printed) and event.log.strip():
+            said = event.log.splitlines()[-LOG_LINES:]
+            head = Text(one_line(f"{event.instance} answered {event.seen}; it printed last:"))
+            return Group(head, *(Text(f"  | {one_line(line, 200)}", style="dim") for line in said))
     return None
 
 
@@ -251,6 +264,8 @@ def _kills(rows: tuple[KillRow, ...]) -> str:
     strength = f", at full strength again within {millis(back[-1])}" if back else ""
     flying, failed = sum(row.in_flight for row in landed), sum(row.in_flight_failed for row in landed)
     slots, shams = plural(len({row.slot for row in landed}), "slot"), plural(len(rows) - len(meant), "sham")
+    if not meant:
+        return f"none: nothing counted, {shams}"
     return (
         f"{len(landed)} of {len(meant)} confirmed over {slots}, {shams}{strength}; "
         f"{plural(flying, 'request')} in flight, {failed} of them failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
 from pathlib import Path
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from chaoscheck.cli.grids import print_matrix
-from chaoscheck.model.events import ControlProbed, Event
+from chaoscheck.engines.last_words import hint_of
+from chaoscheck.model.events import ControlProbed, Event, InstanceDied, Printed
 from chaoscheck.model.ops import READS, Lane, Outcome
 from chaoscheck.model.verdict import MatrixCell, Result, Verdict
 from chaoscheck.plan.plan import Plan
@@ -25,6 +27,7 @@ from chaoscheck.steps.perform import Exchange
 from chaoscheck.store import near
 
 BODY_CHARS = 200
+LOG_LINES = 15
 TESTS, PAIR_READS = 8, 3
 """Reads of a promise's controls, and of each pair of the matrix."""
 
@@ -160,14 +163,21 @@ def show_probes(console: Console, events: Sequence[Event], matrix: Sequence[Matr
         if isinstance(event, ControlProbed):
             good = event.held == (event.tries if event.must == "hold" else 0) and event.tries > 0
             console.print(
-                f"{'ok ' if good else 'NOT'} control {escape(event.promise)}: must {event.must}, "
-                f"held {event.held} of {event.tries} times",
+                f"{'ok ' if good else 'NOT'} control {escape(event.promise)}: must {event.must}, {_probed(event)}",
                 highlight=False,
             )
     if matrix:
         console.print()
         print_matrix(console, matrix)
     console.print()
+
+
+def _probed(event: ControlProbed) -> str:
+    if event.undone:
+        return f"but its do was never ok ({plural(event.tries, 'try', 'tries')}): nothing was there to see"
+    if not event.tries:
+        return "but nothing was counted: no read was answered"
+    return f"held {event.held} of {event.tries} times"
 
 
 def show_held(console: Console, result: Result) -> bool:
@@ -184,18 +194,39 @@ def show_held(console: Console, result: Result) -> bool:
     return True
 
 
-def show_next(console: Console, exchanges: Exchanges, result: Result, run: Path) -> None:
+def show_next(console: Console, exchanges: Exchanges, result: Result, run: Path, events: Sequence[Event]) -> None:
     """What to mend first: evidence and kills, which a run asks for, are no business of a plan that doesn't work yet."""
-    for line in next_lines(exchanges, result):
+    for line in next_lines(exchanges, result, last_words(events), near(run)):
         console.print(line, markup=False, soft_wrap=True, highlight=False)
     console.print(f"run     {near(run)}", markup=False, soft_wrap=True)
 
 
-def next_lines(exchanges: Exchanges, result: Result) -> list[str]:
-    """The verdict, what made it so, and the first step that wasn't answered as expected, with what to look at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastLines:
+    """What an instance printed last."""
+
+    instance: str
+    log: str
+
+
+def last_words(events: Sequence[Event]) -> LastLines | None:
+    """Of the instance that ended by itself, else of the first that gave no good answer; None where nobody was asked."""
+    ended = [LastLines(instance=each.instance, log=each.log) for each in events
+             if isinstance(each, InstanceDied) and not each.asked]  # fmt: skip
+    printed = [LastLines(instance=each.instance, log=each.log) for each in events if isinstance(each, Printed)]
+    told = [*ended, *printed]
+    return next((one for one in told if one.log.strip()), told[0] if told else None)
+
+
+def next_lines(exchanges: Exchanges, result: Result, last: LastLines | None = None, run: str = "") -> list[str]:
+    """The verdict, what made it so, and the first step that wasn't answered as expected, with what to look at.
+
+    `last` is what the instance in trouble printed, `run` the run's folder.
+    """
     bad = [gate for gate in result.gates if gate.verdict is Verdict.INVALID]
     lines = ["", f"{result.verdict.value}  {one_line(result.reason) if bad else 'the plan was not tried to its end'}"]
-    lines += [f"  {gate.name}: {one_line(measured(gate))}" for gate in bad]
+    untold = [gate for gate in result.gates if gate.name.endswith(" its check can fail") and not gate.n]
+    lines += [f"  {gate.name}: {one_line(measured(gate))}" for gate in bad or untold[:1]]
     login = next((one.promise for one in result.promises if one.kind == "session"), "")
     if bad and not exchanges.unhelpful:
         lines.append("hint: hold the answers above against the plan: is what `see` reads what `do` sent?")
@@ -203,15 +234,31 @@ def next_lines(exchanges: Exchanges, result: Result) -> list[str]:
         op = exchange.op
         lines.append(f"next    {step}: {exchange.wire.method} {printable(exchange.wire.path)} was answered "
                      f"{op.status or 'nothing'}: {one_line(printable(op.error), 200)}")  # fmt: skip
-        lines.append(f"hint: {_hint(op.status, op.action, logs_in=op.promise == login and op.action == 'do')}")
+        lines += printed_lines(last, run)
+        logs_in = op.promise == login and op.action == "do"
+        told = hint_of(last.log) if last and (op.status >= 500 or not op.status) else ""
+        printed = bool(last and last.log.strip())
+        lines.append(f"hint: {told or _hint(op.status, op.action, logs_in=logs_in, printed=printed)}")
     return lines
 
 
-def _hint(status: int, action: str, *, logs_in: bool) -> str:
+def printed_lines(last: LastLines | None, run: str) -> list[str]:
+    """The instance's own words, and where there are more of them."""
+    if last is None:
+        return []
+    said = [line for line in last.log.splitlines() if line.strip()][-LOG_LINES:]
+    if not said:
+        return [f"{last.instance} printed nothing"]
+    more = f" (more in {run}/logs/{last.instance}.log)" if run else ""
+    return [f"{last.instance} printed last{more}:", *(f"  | {one_line(line, 200)}" for line in said)]
+
+
+def _hint(status: int, action: str, *, logs_in: bool, printed: bool = False) -> str:
     if status >= 500 or not status:
+        read = "its last lines may say" if printed else "--keep leaves it running, so that you can read its log"
         return (
             "the service itself is in trouble: does it lack a store (stores), a setting (target.env), or its tables "
-            "(target.setup)? --keep leaves it running, so that you can read its log"
+            f"(target.setup)? {read}"
         )
     if logs_in and 400 <= status < 500 and status not in (404, 405):
         return (

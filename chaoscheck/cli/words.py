@@ -8,12 +8,13 @@ from chaoscheck.model.events import (
     FindingSeen,
     InstanceDied,
     MatrixProbed,
+    RoundAdded,
     StoreDied,
     Troubled,
     Warned,
     WorkerLost,
 )
-from chaoscheck.reporting.units import count, millis
+from chaoscheck.reporting.units import count, millis, plural
 
 
 def told(what: Blow | Event) -> str:
@@ -25,6 +26,8 @@ def told(what: Blow | Event) -> str:
             return f"{what.instance} died, and no strike meant it (exit code {what.exit_code})"
         case StoreDied():
             return f"store {what.store} died or restarted unasked: {what.detail}"
+        case RoundAdded():
+            return added_words(what)
         case Warned():
             return f"warning: {what.text}"
         case WorkerLost():
@@ -43,7 +46,18 @@ def color_of(what: Blow | Event) -> str:
     """None for a strike that does as it should; red where something is broken."""
     if isinstance(what, Blow):
         return "bold red" if what.struck and not what.confirmed and what.mode != SHAM else ""
+    if isinstance(what, RoundAdded):
+        return ""
     return "yellow" if isinstance(what, Warned) else "bold red"
+
+
+def added_words(added: RoundAdded) -> str:
+    """ "round 3 is added: profile lacks 12 exposures, nightly lacks 1 kill"."""
+    lacks = [
+        f"{name} lacks {plural(lack, 'kill' if name in added.kills else 'exposure')}"
+        for name, lack in added.lacks.items()
+    ]
+    return f"round {added.round} is added: {', '.join(lacks)}"
 
 
 def blow_words(blow: Blow) -> str:

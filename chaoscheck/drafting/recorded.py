@@ -13,7 +13,7 @@ from chaoscheck.drafting.carried import Who
 from chaoscheck.drafting.draft import A_LIST, Json, Note, PromiseDraft, StepDraft, Sure
 from chaoscheck.drafting.har import Exchange, Recording
 from chaoscheck.errors import PlanError
-from chaoscheck.steps.mask import names_secret
+from chaoscheck.model.secrecy import names_secret
 
 MOST_WRITES = 4
 SHORTEST_SECRET = 5

@@ -229,6 +229,16 @@ class Attaches(Protocol):
 
 
 @runtime_checkable
+class MayBeElsewhere(Protocol):
+    """An engine whose instances, somebody else's, may be on another machine. One that only runs copies of its own there
+    needs nobody's word, and is none of these."""
+
+    def elsewhere(self) -> str:
+        """Where that is, as the user named it; "" where it is this machine."""
+        ...
+
+
+@runtime_checkable
 class HasClock(Protocol):
     """An engine whose runs don't take real time."""
 

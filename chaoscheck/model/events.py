@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -98,6 +98,7 @@ class ControlProbed(Event):
     """A control: `must` is "hold" or "fail"; `held` is what was seen of `tries` probes, as a count.
 
     `gone_by_expect` says that the failing answer was an unmet `expect` (so that this means gone in this plan).
+    `undone` says that already its do was never ok: then `tries` counts those, and nothing was there to be seen.
     """
 
     promise: str
@@ -108,6 +109,7 @@ class ControlProbed(Event):
     request: str
     answer: str
     gone_by_expect: bool
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,18 @@ class Inspected(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RoundAdded(Event):
+    """The planned rounds left too little evidence: `round` (from 1) is struck too, because of what each promise lacks.
+
+    `lacks` are exposures, or kills where a kill exposes a promise once at most: those of `kills`.
+    """
+
+    round: int
+    lacks: dict[str, int]
+    kills: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StrikeBegan(Event):
     """A strike at `victim`: `mode` is burst, in-flight, plain or sham."""
 
@@ -210,6 +224,18 @@ class LastWords(Event):
 
     index: int
     instance: str
+    log: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Printed(Event):
+    """What `instance` printed last, secrets masked, when controls or matrix had `seen` no good answer from it.
+
+    `log` is "" where it printed nothing.
+    """
+
+    instance: str
+    seen: str
     log: str
 
 

@@ -47,8 +47,11 @@ def chaos(stage: Stage, sizing: Sizing) -> bool:
     least = 1 if plan.duration else plan.rounds
     before: dict[str, int] = {}
     for number, strikes in enumerate(rounds(stage.seed, stage.plan.instances, plan)):
-        if number >= least and plan.duration is None and (_suffices(stage, sizing) or _in_vain(stage, sizing, before)):
-            return False
+        if number >= least and plan.duration is None:
+            if _suffices(stage, sizing) or _in_vain(stage, sizing, before):
+                return False
+            if stage.clock.now_ns() < limit_ns:
+                _tell_added(stage, number + 1, _short(stage, sizing))
         before = dict(stage.exposures)
         for strike in strikes:
             if stage.clock.now_ns() >= limit_ns:
@@ -223,8 +226,13 @@ def _suffices(stage: Stage, sizing: Sizing) -> bool:
     return not _short(stage, sizing)
 
 
-def _short(stage: Stage, sizing: Sizing) -> list[str]:
-    """Promises that decide and have too little evidence yet."""
+def _tell_added(stage: Stage, number: int, lacks: dict[str, int]) -> None:
+    kills = [name for name in lacks if KINDS.get(stage.plan.promises[name].kind).per_kill]
+    stage.emit(events.RoundAdded, round=number, lacks=lacks, kills=kills)
+
+
+def _short(stage: Stage, sizing: Sizing) -> dict[str, int]:
+    """Promises that decide and have too little evidence yet, and how much they lack."""
     plan = stage.plan
     judged = {
         name: KINDS.get(each.kind)
@@ -232,15 +240,13 @@ def _short(stage: Stage, sizing: Sizing) -> list[str]:
         if "kill" in each.survives and promise_level(plan, name) is Level.ERROR
     }
     kills, planned = len(stage.struck), plan.chaos.rounds * plan.instances
-    return [
-        name
+    lacks = {
+        name: kind.kills_needed(kills, planned) - _kills_exposed(stage, name)
+        if kind.per_kill
+        else sizing.needed - stage.exposures.get(name, 0)
         for name, kind in judged.items()
-        if not (
-            _kills_exposed(stage, name) >= kind.kills_needed(kills, planned)
-            if kind.per_kill
-            else stage.exposures.get(name, 0) >= sizing.needed
-        )
-    ]
+    }
+    return {name: lack for name, lack in lacks.items() if lack > 0}
 
 
 def _in_vain(stage: Stage, sizing: Sizing, before: dict[str, int]) -> bool:

@@ -6,7 +6,7 @@ from chaoscheck.engines.base import Instance
 from chaoscheck.model import events
 from chaoscheck.model.clock import wait_s
 from chaoscheck.model.ops import Lane, Outcome
-from chaoscheck.phases.bench import ProbeBench, log_in, try_do
+from chaoscheck.phases.bench import DO_TRIES, ProbeBench, log_in, try_do
 from chaoscheck.phases.probe import Prober, Visitor
 from chaoscheck.phases.stage import Stage
 from chaoscheck.promises.base import Controls
@@ -64,7 +64,7 @@ def _one(stage: Stage, prober: Prober, visitor: Visitor, promise: str, where: In
     prober.taken()
     done = try_do(stage, prober, visitor, promise, value, where)
     if done.op.outcome != Outcome.OK or not done.reached:
-        _say(stage, prober, promise, "hold", TRIES, 0, where.name, gone_by_expect=False)
+        _say(stage, prober, promise, "hold", DO_TRIES, 0, where.name, gone_by_expect=False, undone=True)
         return False
     return _must_hold(stage, prober, visitor, promise, value, where)
 
@@ -136,6 +136,7 @@ def _say(
     *,
     gone_by_expect: bool,
     answer: str = "",
+    undone: bool = False,
 ) -> None:
     exchanges: list[Exchange] = prober.taken()
     last = exchanges[-1] if exchanges else None
@@ -149,6 +150,7 @@ def _say(
         request=f"{last.wire.method} {last.wire.path}" if last else "",
         answer=answer or (_excerpt(last) if last else ""),
         gone_by_expect=gone_by_expect,
+        undone=undone,
     )
 
 

@@ -15,6 +15,9 @@ from chaoscheck.errors import ChaosError, EnvironmentTrouble, PlanError
 from chaoscheck.model import events
 from chaoscheck.model.ops import Phase
 from chaoscheck.phases.stage import Stage
+from chaoscheck.phases.testimony import keep_logs
+from chaoscheck.steps.confidential import confidential
+from chaoscheck.steps.mask import Masker
 from chaoscheck.store import RunFolder
 from chaoscheck.traffic.base import Over
 
@@ -69,7 +72,9 @@ def ending(stage: Stage, folder: RunFolder, interrupts: Interrupts, *, keep: boo
         with suppress(Exception):
             # What workers said while the controller waited in vain: unheard, it would look as if they had been silent.
             stage.inbox.extend(stage.listen())
-        message, hint, details = _told(error, folder)
+        with suppress(Exception):
+            keep_logs(stage)
+        message, hint, details = _told(error, folder, Masker(confidential(stage.loaded.plan, stage.loaded.filled)))
         stage.emit(
             events.Troubled,
             during=stage.phase.value,
@@ -101,17 +106,17 @@ def _unwritable(folder: RunFolder, error: OSError) -> str:
     return f"the run's folder {folder.path} can't be written: {error.strerror}"
 
 
-def _told(error: Exception, folder: RunFolder) -> tuple[str, str, str]:
-    """Message, hint and details for the user."""
+def _told(error: Exception, folder: RunFolder, masker: Masker) -> tuple[str, str, str]:
+    """Message, hint and details for the user: commands of the plan's and lines of the service's, secrets masked."""
     if isinstance(error, ChaosError):
         place = f"{error.place}: " if isinstance(error, PlanError) and error.place else ""
-        return place + error.message, error.hint, error.details
+        return place + masker.known(error.message), masker.known(error.hint), masker.text(error.details)
     if isinstance(error, OSError) and error.errno in _FULL:
         return _unwritable(folder, error), _ROOM, ""
     return (
-        f"chaoscheck itself failed: {type(error).__name__}: {error}",
+        masker.known(f"chaoscheck itself failed: {type(error).__name__}: {error}"),
         "this is a defect of chaoscheck, not of your service; the lines above belong into its report",
-        traceback.format_exc(),
+        masker.known(traceback.format_exc()),
     )
 
 
@@ -127,6 +132,7 @@ def _take_down(stage: Stage, folder: RunFolder, *, keep: bool) -> None:
         parts.append(lambda: _say_kept(stage))
     else:
         parts += [stage.balancer.close, stage.fleet.close, stage.transport.close]
+    parts.append(lambda: folder.blacken_logs(confidential(stage.loaded.plan, stage.loaded.filled)))
     said: set[str] = set()
     for part in parts:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from chaoscheck.balancers.base import Balancer, MayBeRemote
-from chaoscheck.engines.base import Attaches, Engine
+from chaoscheck.engines.base import Attaches, Engine, MayBeElsewhere
 from chaoscheck.errors import NotAllowed
 from chaoscheck.phases.sizing import size
 from chaoscheck.phases.validate import controller_sessions
@@ -29,39 +29,71 @@ NOTHING = Allowed()
 
 def permitted(loaded: LoadedPlan, engine: Engine, balancer: Balancer, allowed: Allowed) -> list[str]:
     """What will be killed and sent, a line each, where that needs a word. Raises NotAllowed without it."""
-    return [*_killing(loaded, engine, allowed), *_sending(loaded, balancer, allowed)]
+    machine = _machine(engine)
+    url = balancer.beyond(loaded) if isinstance(balancer, MayBeRemote) else ""
+    killed = _killing(loaded, engine, machine, allowed)
+    return [*killed, *_sending(loaded, [place for place in (machine, url) if place], allowed)]
 
 
-def _killing(loaded: LoadedPlan, engine: Engine, allowed: Allowed) -> list[str]:
+def may_touch(engine: Engine, allowed: Allowed) -> bool:
+    """Whether instances that somebody else started may be: also those that a run which is gone left down."""
+    return isinstance(engine, Attaches) and allowed.kill and (allowed.remote or not _machine(engine))
+
+
+def _machine(engine: Engine) -> str:
+    """Where instances that somebody else started are; "" where there are none such, or on this machine."""
+    return engine.elsewhere() if isinstance(engine, MayBeElsewhere) else ""
+
+
+def _killing(loaded: LoadedPlan, engine: Engine, machine: str, allowed: Allowed) -> list[str]:
     if not isinstance(engine, Attaches):
         return []
     found = engine.found(loaded)
+    if machine and not allowed.remote:
+        raise _not_there(loaded.plan, found, machine, allowed)
     lines = [f"  {line}" for line in found]
+    there = f" at {machine}" if machine else ""
     watch = loaded.plan.target.attach.watch if loaded.plan.target.attach else ()
     seen = f"only deaths of {', '.join(watch)} are noticed" if watch else "deaths there go unnoticed (attach.watch)"
     if not allowed.kills:
-        return [f"attached to {len(found)} containers, of which none is killed:", *lines]
+        return [f"attached to {len(found)} containers{there}, of which none is killed:", *lines]
     if not allowed.kill:
         raise NotAllowed(
-            f"this run would kill {len(found)} containers that it did not start, each at least once; none was touched",
+            f"this run would kill {len(found)} containers that it did not start{there}, each at least once; "
+            "none was touched",
             hint="add --allow-kill if these may die, or use `chaoscheck try`, which kills nobody",
             details="\n".join(found),
         )
-    return [f"attached; these {len(found)} containers, and no others, are killed:", *lines, f"  {UNSEEN}; {seen}"]
+    attached = f"attached; these {len(found)} containers{there}, and no others, are killed:"
+    return [attached, *lines, f"  {UNSEEN}; {seen}"]
 
 
-def _sending(loaded: LoadedPlan, balancer: Balancer, allowed: Allowed) -> list[str]:
-    url = balancer.beyond(loaded) if isinstance(balancer, MayBeRemote) else ""
-    if not url:
+def _not_there(plan: Plan, found: tuple[str, ...], machine: str, allowed: Allowed) -> NotAllowed:
+    """Names all that it takes at once, and all that would be done there."""
+    load, *rest = what_is_sent(plan, kills=allowed.kills)
+    theirs = f"{len(found)} containers at {machine}, which is not this machine"
+    if allowed.kills:
+        does = f"this run would kill {theirs}, each at least once, and send them {load}; none was touched"
+        flags = "--allow-remote" if allowed.kill else "--allow-kill and --allow-remote"
+        hint = f"add {flags} if these may die there, and get all this"
+    else:
+        does = f"this would send {load}, to {theirs}; nothing was sent"
+        hint = "add --allow-remote if they may get all this"
+    return NotAllowed(does, hint=hint, details="\n".join([*found, *rest]))
+
+
+def _sending(loaded: LoadedPlan, places: list[str], allowed: Allowed) -> list[str]:
+    if not places:
         return []
+    who = f"{' and '.join(places)} {'is' if len(places) == 1 else 'are'} not this machine"
     lines = what_is_sent(loaded.plan, kills=allowed.kills)
     if not allowed.remote:
         raise NotAllowed(
-            f"{url} is not this machine; nothing was sent there",
+            f"{who}; nothing was sent there",
             hint="add --allow-remote if it may get all this",
             details="\n".join(lines),
         )
-    return [f"{url} is not this machine; it gets:", *(f"  {line}" for line in lines)]
+    return [f"{who}; {'it gets' if len(places) == 1 else 'they get'}:", *(f"  {line}" for line in lines)]
 
 
 def what_is_sent(plan: Plan, *, kills: bool = True) -> list[str]:

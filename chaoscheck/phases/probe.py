@@ -13,17 +13,20 @@ from chaoscheck.errors import PlanError
 from chaoscheck.model import events
 from chaoscheck.model.clock import NS
 from chaoscheck.model.history import SessionBorn
-from chaoscheck.model.ops import Lane, Op
+from chaoscheck.model.ops import Lane, Op, Outcome
 from chaoscheck.model.places import Address
 from chaoscheck.phases.stage import Stage
 from chaoscheck.promises.base import KINDS, Kind
 from chaoscheck.steps.calls import Call, Done, Journal, Router
 from chaoscheck.steps.client import Client
+from chaoscheck.steps.confidential import confidential
 from chaoscheck.steps.jar import Jar
 from chaoscheck.steps.perform import Exchange, Performer
 from chaoscheck.traffic.accounts import AccountPool
 from chaoscheck.traffic.routes import Straight, ViaBalancer
 from chaoscheck.traffic.spool import Spool
+
+_UNANSWERED = (Outcome.UNKNOWN, Outcome.DROPPED, Outcome.FAIL)
 
 
 class Shared:
@@ -84,6 +87,8 @@ class Prober:
         self._rids = count(1)
         self._performer: Performer | None = None
         self._took_ns: list[int] = []
+        self.trouble: dict[str, str] = {}
+        """Instance -> the first of its answers that tell of trouble of its own, and not of the plan."""
 
     def tell_time(self) -> None:
         """Say what a request took so far, one after the other: estimates and limits follow it."""
@@ -163,7 +168,7 @@ class Prober:
                 Shared(self._book),
                 stage.clock,
                 self._rid,
-                stage.plan.secrets,
+                confidential(stage.plan, stage.loaded.filled),
                 timeout_s=stage.plan.traffic.timeout,
                 gone_by_expect=stage.gone_by_expect,
                 watch=self._show,
@@ -182,7 +187,10 @@ class Prober:
 
     def _show(self, exchange: Exchange) -> None:
         self._seen.append(exchange)
-        self._took_ns.append(exchange.op.done_ns - exchange.op.sent_ns)
+        op = exchange.op
+        self._took_ns.append(op.done_ns - op.sent_ns)
+        if op.status >= 500 or (not op.status and op.outcome in _UNANSWERED):
+            self.trouble.setdefault(op.incarnation or op.via, f"{op.promise}.{op.action}: {op.status or op.error}")
         if self._watch is not None:
             self._watch(exchange)
 

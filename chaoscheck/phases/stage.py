@@ -17,7 +17,8 @@ from chaoscheck.model.ops import Phase
 from chaoscheck.model.places import Address, Incarnation
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.steps.base import Transport
-from chaoscheck.steps.mask import Masker, names_secret
+from chaoscheck.steps.confidential import confidential
+from chaoscheck.steps.mask import Masker
 from chaoscheck.traffic.base import Confirmed, Hello, Message, Tick, Topology, Traffic
 
 POLL_S = 0.05
@@ -83,7 +84,11 @@ class Stage:
         """Whether what is shown so far ends the run; says so."""
         if not self.shown():
             return False
-        self.emit(events.Warned, text=f"ended early, after {self.phase.value}: what was asked for is shown")
+        self.emit(
+            events.Warned,
+            text=f"ended in {self.phase.value}, at the first confirmed failure (--fail-fast, the default where CI is "
+            "set): later gates are judged by what there was until then; --no-fail-fast goes on to the end",
+        )
         return True
 
     def emit(self, kind: type[events.Event], /, **data: object) -> None:
@@ -159,15 +164,13 @@ class Stage:
         self.inbox = [message for message in self.inbox if not isinstance(message, kind)]
         return found
 
-    def log_tail(self, instance: Instance, lines: int = 15) -> str:
-        """What it printed last, secrets masked and at most LOG_CHARS of it; "" where nothing is known."""
+    def log_tail(self, instance: Instance, lines: int = 15, chars: int = LOG_CHARS) -> str:
+        """What it printed last, secrets masked and at most so many characters of it; "" where nothing is known."""
         if not isinstance(self.fleet, HasLogs):
             return ""
         with suppress(ChaosError):
-            settings = self.plan.target.env.items()
-            named = [text for name, text in settings if names_secret(name)]
-            masker = Masker([*self.plan.secrets, self.plan.accounts.password, *named])
-            return masker.text(self.fleet.logs(instance, lines))[-LOG_CHARS:]
+            masker = Masker(confidential(self.loaded.plan, self.loaded.filled))
+            return masker.text(self.fleet.logs(instance, lines))[-chars:]
         return ""
 
     def _watch_instance(self, instance: Instance) -> None:

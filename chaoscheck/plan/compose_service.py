@@ -11,17 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from chaoscheck.plan.compose_file import ComposeFile, env_files, service, size
+from chaoscheck.plan.compose_keys import BUILD, HEALTHCHECK, SERVICE, SILENT, known
 from chaoscheck.plan.compose_mounts import mounts
 from chaoscheck.plan.units import seconds
-
-_SILENT_KEYS = """
-    annotations attach build cap_add command container_name deploy depends_on develop entrypoint env_file environment
-    expose extra_hosts healthcheck hostname image init labels links logging mem_limit networks ports profiles
-    pull_policy restart scale shm_size stdin_open stop_grace_period stop_signal tmpfs tty user volumes working_dir
-    configs secrets network_mode
-"""
-SILENT = frozenset(_SILENT_KEYS.split())
-"""Keys that are taken, or that make no difference to a copy which is killed anyway."""
 
 _TIME = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)")
 _PORT = re.compile(r"(?:(?:.*:)?)(\d+)(?:-(\d+))?(?:/(\w+))?")
@@ -46,6 +38,7 @@ class Part:
 def part(file: ComposeFile, name: str, folder: Path) -> Part:
     """That service; paths are written relative to `folder`. Raises PlanError for what can't be taken."""
     raw = service(file, name)
+    known(file, raw, SERVICE, "services", name)
     for key in raw:
         if key not in SILENT and not key.startswith("x-"):
             file.doubt("is left out", "services", name, key)
@@ -83,12 +76,13 @@ def _source(file: ComposeFile, name: str, raw: Mapping[str, Any], folder: Path) 
             raise file.error("has neither image nor build", "services", name)
         return {"image": raw["image"]}
     said = build if isinstance(build, dict) else {"context": build}
+    known(file, said, BUILD, "services", name, "build")
     taken = ("context", "dockerfile", "args", "target", "labels", "tags", "cache_from", "cache_to", "pull", "no_cache")
     for key in said:
         if key == "dockerfile_inline":
             hint = "write a Dockerfile, or build it first and name image"
             raise file.error("is not built here", "services", name, "build", key, hint=hint)
-        if key not in taken:
+        if key not in taken and not key.startswith("x-"):
             file.doubt("is left out", "services", name, "build", key)
     context = str(said.get("context", "."))
     if "://" in context or context.startswith("git@"):
@@ -224,6 +218,7 @@ def _replicas(raw: Mapping[str, Any]) -> int | None:
 def _ready(file: ComposeFile, name: str, raw: Mapping[str, Any]) -> dict[str, Any] | None:
     """Its health check as a command, with as long as compose would give it."""
     check = raw.get("healthcheck") or {}
+    known(file, check, HEALTHCHECK, "services", name, "healthcheck")
     test = check.get("test")
     if not test or check.get("disable") or test in (["NONE"], "NONE"):
         return None

@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from chaoscheck.errors import PlanError
+from chaoscheck.model.secrecy import MASK, secrets_in
 from chaoscheck.plan.compose import composed
 from chaoscheck.plan.lined import mark, parse, tree
 from chaoscheck.plan.plan import LoadedPlan, Plan
@@ -65,12 +66,21 @@ def load_plan(
         _set(raw, keys, value)
     for keys, value in (overrides or {}).items():
         _set(raw, keys, value)
+    filled = {name: environment[name] for name in sorted(_named(raw) & environment.keys())}
     for section in _INTERPOLATED:
         if section in raw:
             raw[section] = _interpolate(raw[section], environment, f"{path.name}:{lines.get(section, 1)}")
     taken = composed(raw, path, lines, environment)
-    plan = _validate(raw, path, lines)
-    return LoadedPlan(plan=plan, path=path.resolve(), text=text, lines=lines, taken=taken.taken, doubts=taken.doubts)
+    plan = _validate(raw, path, lines, _Discreet(filled))
+    return LoadedPlan(
+        plan=plan,
+        path=path.resolve(),
+        text=text,
+        lines=lines,
+        taken=taken.taken,
+        doubts=taken.doubts,
+        filled=filled,
+    )
 
 
 def key_lines(text: str, path: Path) -> dict[str, int]:
@@ -92,9 +102,13 @@ def unset_names(path: Path, environment: Mapping[str, str]) -> list[str]:
         raw, _ = parse(path.read_text(encoding="utf-8"), path, _PLAN)
     except (OSError, UnicodeDecodeError):
         return []
+    return sorted(_named(raw, without_default=True) - environment.keys())
+
+
+def _named(raw: Mapping[str, Any], *, without_default: bool = False) -> set[str]:
+    """Variables of the environment that stand in it."""
     text = json.dumps([raw.get(section) for section in _INTERPOLATED], default=str)
-    needed = {found[1] for found in _ENV.finditer(text) if found[2] is None}
-    return sorted(needed - set(environment))
+    return {found[1] for found in _ENV.finditer(text) if not (without_default and found[2] is not None)}
 
 
 def schema() -> dict[str, Any]:
@@ -153,12 +167,24 @@ def _interpolate(value: Any, environment: Mapping[str, str], place: str) -> Any:
     return _ENV.sub(fill, value)
 
 
-def _validate(raw: dict[str, Any], path: Path, lines: dict[str, int]) -> Plan:
+class _Discreet:
+    """Shows what a user wrote, without what variables named like a secret filled in: mistakes are told in CI's logs."""
+
+    def __init__(self, filled: Mapping[str, str]) -> None:
+        secrets = set(secrets_in(filled))
+        forms = sorted(secrets | {repr(text)[1:-1] for text in secrets}, key=len, reverse=True)
+        self._secret = re.compile("|".join(map(re.escape, forms))) if forms else None
+
+    def __call__(self, text: str) -> str:
+        return self._secret.sub(MASK, text) if self._secret is not None else text
+
+
+def _validate(raw: dict[str, Any], path: Path, lines: dict[str, int], discreet: _Discreet) -> Plan:
     try:
         return Plan.model_validate(raw)
     except ValidationError as error:
         first = min(error.errors(), key=lambda item: _rank(item))
-        raise _as_plan_error(first, path, lines) from None
+        raise _as_plan_error(first, path, lines, discreet) from None
 
 
 def _rank(item: Any) -> tuple[int, int]:
@@ -166,7 +192,7 @@ def _rank(item: Any) -> tuple[int, int]:
     return (0 if item["type"] == "extra_forbidden" else 1, -len(item["loc"]))
 
 
-def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
+def _as_plan_error(item: Any, path: Path, lines: dict[str, int], discreet: _Discreet) -> PlanError:
     loc = [str(part) for part in item["loc"] if not str(part).startswith(("function-", "literal[", "list[", "tuple["))]
     keys = as_written(loc, lines)
     place = _place(keys, path, lines)
@@ -184,7 +210,7 @@ def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
                 f"missing key '{keys[-1]}'{where}", place=_place(keys[:-1], path, lines), hint=_hint(loc[:-1])
             )
         case "value_error":
-            reason = str(item["ctx"]["error"])
+            reason = discreet(str(item["ctx"]["error"]))
             if not keys:
                 # What is wrong between sections begins with the name of one.
                 place = _place(re.findall(r"\w+", reason)[:1], path, lines)
@@ -193,9 +219,9 @@ def _as_plan_error(item: Any, path: Path, lines: dict[str, int]) -> PlanError:
             message, hint = _EMPTY[dotted]
             return PlanError(message, place=place, hint=hint)
         case _:
-            given = repr(item["input"])
+            given = discreet(repr(item["input"]))
             shown = given if len(given) <= 60 else given[:57] + "..."
-            said = _WORDS.get(item["type"], item["msg"][:1].lower() + item["msg"][1:])
+            said = _WORDS.get(item["type"], discreet(item["msg"][:1].lower() + item["msg"][1:]))
             return PlanError(f"{dotted}: {said}, not {shown}", place=place, hint=_hint(loc))
 
 

@@ -386,7 +386,8 @@ class Plan(Section):
 class LoadedPlan(Section):
     """A plan with where it came from: `folder` resolves build folders and CSV files, `lines` finds a key's line.
 
-    `taken` says, a line each, what a compose file gave to it; `doubts` what in that file it leaves out.
+    `taken` says, a line each, what a compose file gave to it; `doubts` what in that file it leaves out. `filled` are
+    the variables of the environment that were filled in, by name: some of them may be secrets.
     """
 
     plan: Plan
@@ -395,6 +396,7 @@ class LoadedPlan(Section):
     lines: dict[str, int]
     taken: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    filled: dict[str, str] = {}
 
     @property
     def folder(self) -> Path:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from chaoscheck.model.events import RunStarted, read_events
 from chaoscheck.model.verdict import Verdict
 
 _OURS = ("plan.yaml", "events.ndjson", "history")
@@ -18,7 +19,7 @@ class Head:
     """One run. `verdict` is None while it has none: still under way or cut off, and `trouble` says what is the matter.
 
     `reason` is the verdict's sentence; `exposures` of the promise that has fewest, of `needed`; -1: none.
-    `started` is UTC, ISO 8601.
+    `started` is UTC, ISO 8601. What isn't known is "" or -1, of `seed` None, of `instances` 0.
     """
 
     run: str
@@ -28,12 +29,12 @@ class Head:
     reason: str = ""
     plan: str = ""
     started: str = ""
-    seed: int = 0
+    seed: int | None = None
     duration_s: float = -1.0
     instances: int = 0
     engine: str = ""
     interrupted: bool = False
-    kills: int = 0
+    kills: int = -1
     exposures: int = -1
     needed: int = -1
     report: bool = False
@@ -101,7 +102,7 @@ def _parts(data: bytes) -> dict[str, Any]:
 
 
 def _troubled(path: Path, trouble: str) -> Head:
-    """Its name tells when it began and of which plan it is."""
+    """What its first event says of it; where there is none, its name tells when it began and of which plan it is."""
     stamp, _, rest = path.name.partition("-")
     clock, _, plan = rest.partition("-")
     when = stamp + clock
@@ -111,10 +112,28 @@ def _troubled(path: Path, trouble: str) -> Head:
         else ""
     )
     name = plan.rpartition("-")[0]
+    begun = _begun(path)
     return Head(
-        run=path.name, folder=path, verdict=None, trouble=trouble, started=started, plan=f"{name}.yaml" if name else "",
+        run=path.name,
+        folder=path,
+        verdict=None,
+        trouble=trouble,
+        started=started,
+        plan=begun.plan if begun else f"{name}.yaml" if name else "",
+        seed=begun.seed if begun else None,
+        instances=begun.instances if begun else 0,
+        engine=begun.engine if begun else "",
         report=(path / "report.html").exists(),
-    )  # fmt: skip
+    )
+
+
+def _begun(path: Path) -> RunStarted | None:
+    try:
+        with (path / "events.ndjson").open(encoding="utf-8") as lines:
+            first = next(read_events([lines.readline()]), None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    return first if isinstance(first, RunStarted) else None
 
 
 def by_plan(listed: Iterable[Head]) -> dict[str, list[Head]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from chaoscheck.model.secrecy import MASK, names_secret
 from chaoscheck.steps.base import Answer, Wire
 
-MASK = "***"
 EXCERPT_CHARS = 300
 
 _SECRET_HEADERS = frozenset(
@@ -34,11 +34,6 @@ _PART = re.compile(
 )
 _BEARER = re.compile(r"\b(Bearer|Basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 _JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
-_SECRET_NAME = re.compile(
-    r"pass(?:word|wd|phrase|code)|pwd|secret|token|csrf|nonce|cookie|credential|jwt|api[-_]?key|session[-_]?id"
-    r"|(?:^|_)(?:pass|auth|sid|pin|otp)(?:$|_)",
-    re.IGNORECASE,
-)
 _NAME = re.compile(r"\$\{?(\w+)\}?")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 _SHORT = 8
@@ -57,11 +52,6 @@ def looks_secret(text: str) -> bool:
         and any(char.isalpha() for char in text)
         and (any(char.isdigit() for char in text) or len(text) >= 32)
     )
-
-
-def names_secret(name: str) -> bool:
-    """Whether a name of the plan says that a secret stands behind it."""
-    return _SECRET_NAME.search(name) is not None
 
 
 def carries_credentials(header: str) -> bool:
@@ -124,14 +114,16 @@ class Masker:
         return printable(self.text(" ".join(parts), also))[:EXCERPT_CHARS]
 
 
-def _either(secrets: Iterable[str]) -> re.Pattern[str] | None:
+def expression(secrets: Iterable[str]) -> str:
+    """A regular expression for any of them, the longest that stands there first; "" for none."""
     words = sorted({secret for secret in secrets if secret}, key=lambda word: (-len(word), word))
-    if not words:
-        return None
     # A short secret stands in other words by chance, and masking those would garble the text.
-    return re.compile(
-        "|".join(re.escape(word) if len(word) >= _SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
-    )
+    return "|".join(re.escape(word) if len(word) >= _SHORT else rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
+
+
+def _either(secrets: Iterable[str]) -> re.Pattern[str] | None:
+    found = expression(secrets)
+    return re.compile(found) if found else None
 
 
 def _field_masked(found: re.Match[str]) -> str:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.ops import Lane, Op, Outcome
+from chaoscheck.model.secrecy import names_secret
 from chaoscheck.model.wire import BALANCER_HEADER
 from chaoscheck.plan.plan import Target
 from chaoscheck.plan.steps import Promise
@@ -15,15 +16,15 @@ from chaoscheck.steps.base import Transport, Trouble, Wire
 from chaoscheck.steps.calls import Call, Done, Journal, Router
 from chaoscheck.steps.classify import Seen, classify
 from chaoscheck.steps.client import Client
+from chaoscheck.steps.confidential import literal_passwords
 from chaoscheck.steps.forms import NoForm, encode, find_form
 from chaoscheck.steps.listen import WITHIN_S, Diary, Published
 from chaoscheck.steps.listening import Listening
-from chaoscheck.steps.mask import Masker, looks_secret, names_secret
+from chaoscheck.steps.mask import Masker, looks_secret
 from chaoscheck.steps.naming import Naming
 from chaoscheck.steps.prepared import PreparedStep, Verdict, prepare
 from chaoscheck.steps.read import Page
-from chaoscheck.steps.render import CompiledStep, Origin, password_of
-from chaoscheck.steps.template import Template
+from chaoscheck.steps.render import CompiledStep, Origin
 from chaoscheck.steps.walk import Walk, begun, compiled_for
 
 WRONG_USER = "wrong user"
@@ -78,7 +79,7 @@ class Performer(Listening):
         self.origin = Origin(
             url=origin, forwarded=origin.partition(":")[0] if target.public_url else "", extra=target.headers
         )
-        self.masker = Masker([*secrets, *_literal_passwords(promises, target)])
+        self.masker = Masker([*secrets, *literal_passwords(promises, target)])
         self._promises = prepare(promises, self.origin, timeout_s, target.auth)
         self._session_names = frozenset[str]().union(
             *(each.takes for each in self._promises.values() if each.is_session)
@@ -309,13 +310,6 @@ class Performer(Listening):
             taken={name: masker.text(text, also) for name, text in walk.taken.items()},
             names={name: masker.text(walk.names[name], also) for name in _OPEN_NAMES & walk.names.keys()},
         )
-
-
-def _literal_passwords(promises: Mapping[str, Promise], target: Target) -> list[str]:
-    """Passwords that stand in the plan's `auth` as they are."""
-    auths = [step.auth for each in promises.values() for step in (*each.do, *each.see, *each.undo, *each.ledger)]
-    texts = {password_of(auth) for auth in (target.auth, *auths)}
-    return [literal for text in sorted(texts) if (literal := Template(text, lenient=True).literal)]
 
 
 def _form_verdict(page: Page, check: Callable[[Page], str]) -> Verdict:

@@ -19,6 +19,7 @@ from chaoscheck.promises.base import KINDS, READ_BACK_S, Kind
 from chaoscheck.steps.base import Transport
 from chaoscheck.steps.calls import Call, Done, Router
 from chaoscheck.steps.client import Client
+from chaoscheck.steps.confidential import confidential
 from chaoscheck.steps.jar import Jar
 from chaoscheck.steps.naming import Naming
 from chaoscheck.steps.perform import Performer
@@ -129,7 +130,6 @@ class Crew:
     def _make_performer(self, transport: Transport) -> Performer:
         rids = count(1)
         prefix = self.worker + "r"
-        passwords = {self.plan.accounts.password} - {""}
         return Performer(
             self.plan.promises,
             self.plan.target,
@@ -138,7 +138,7 @@ class Crew:
             self,
             self.clock,
             lambda: prefix + str(next(rids)),
-            (*self.plan.secrets, *passwords),
+            confidential(self.plan),
             timeout_s=self.plan.traffic.timeout,
             gone_by_expect=frozenset(self.assignment.gone_by_expect),
             other_user=self._accounts.find_user,

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -103,7 +104,10 @@ class ProcessTraffic:
         self._logs = folder / "logs"
         self._hello_s = hello_s
         self._stop_s = stop_s
-        self._warm: dict[str, _Worker] = {}
+        # A thread begins them, for a signal interrupts the main one anywhere: a process just begun would be nobody's.
+        self._starter = ThreadPoolExecutor(1, "worker starter")
+        self._beginning: dict[str, Future[None]] = {}
+        self._begun: dict[str, _Worker] = {}
         self._workers: list[_Worker] = []
         self._early: list[Message] = []
 
@@ -111,11 +115,16 @@ class ProcessTraffic:
         """Importing locust takes a second or two; after that a worker waits for its assignment."""
         self._logs.mkdir(parents=True, exist_ok=True)
         for name in workers:
-            self._warm[name] = _Worker(name, self._logs)
+            self._beginning[name] = self._starter.submit(self._begin, name)
+
+    def _begin(self, name: str) -> None:
+        self._begun[name] = _Worker(name, self._logs)
 
     def start(self, assignments: list[Assignment]) -> None:
-        self.warm([assignment.worker for assignment in assignments if assignment.worker not in self._warm])
-        self._workers = [self._warm.pop(assignment.worker) for assignment in assignments]
+        self.warm([assignment.worker for assignment in assignments if assignment.worker not in self._beginning])
+        for assignment in assignments:
+            self._beginning[assignment.worker].result()
+        self._workers = [self._begun[assignment.worker] for assignment in assignments]
         for worker, assignment in zip(self._workers, assignments, strict=True):
             worker.tell(assignment)
         give_up_s = time.monotonic() + self._hello_s
@@ -178,9 +187,9 @@ class ProcessTraffic:
         self._end_all()
 
     def _end_all(self) -> None:
-        for worker in (*self._workers, *self._warm.values()):
+        self._starter.shutdown()
+        for worker in self._begun.values():
             worker.end()
-        self._warm.clear()
 
 
 def _check_deliveries(hello: Hello) -> None:

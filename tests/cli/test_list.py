@@ -12,6 +12,7 @@ import pytest
 from samples import results, story
 
 from chaoscheck.cli import opening
+from chaoscheck.model.events import RunStarted
 from chaoscheck.model.verdict import Verdict
 from chaoscheck.store import encode_result
 from tests.cli.conftest import Command
@@ -73,6 +74,29 @@ def test_list_as_json_is_what_a_program_needs(command: Command) -> None:
     assert (code, err) == (0, "")
     assert (told["one"]["verdict"], told["cut"]["verdict"]) == ("FAIL", None)
     assert "cut off" in told["cut"]["trouble"]
+
+
+def test_list_as_json_has_the_same_keys_for_every_run_and_null_only_for_what_is_not_known(command: Command) -> None:
+    """A run under way tells in its first event what it is; nothing stands for a number that isn't there."""
+    saved("one", Verdict.PASS)
+    run = Path("reports/20261122-101530-shop-1a2b")
+    (run / "history").mkdir(parents=True)
+    (run / "plan.yaml").touch()
+    started = RunStarted(t_ns=0, run=run.name, version="1", seed=7, plan="the-shop.yaml", engine="docker",
+                         balancer="haproxy", instances=3, command="", wall_ns=0, environment={})  # fmt: skip
+    (run / "events.ndjson").write_text(started.line() + '{"event": "cut o')
+    told = {one["run"]: one for one in json.loads(command("list", "--json")[1])}
+    assert told["one"].keys() == told[run.name].keys()
+    assert {key for key, value in told["one"].items() if value is None} <= {"report"}
+    assert {key for key, value in told[run.name].items() if value is None} == {
+        "verdict", "duration_s", "kills", "exposures", "needed", "report",
+    }  # fmt: skip
+    under_way = {key: told[run.name][key] for key in ("status", "plan", "seed", "engine", "instances", "started")}
+    assert under_way == {
+        "status": "no verdict", "plan": "the-shop.yaml", "seed": 7, "engine": "docker", "instances": 3,
+        "started": "2026-11-22T10:15:30Z",
+    }  # fmt: skip
+    assert told[run.name]["reason"] == told[run.name]["trouble"] == "no verdict yet: under way, or cut off"
 
 
 def test_list_of_nothing_says_so_on_stderr(command: Command) -> None:

@@ -18,6 +18,7 @@ from chaoscheck.cli.consoles import talk
 from chaoscheck.cli.live import LiveView, SilentView, view_for
 from chaoscheck.cli.plain import PlainView
 from chaoscheck.cli.progress import Aim, Progress
+from chaoscheck.cli.words import color_of, told
 from chaoscheck.model import events as ev
 
 S = story.S
@@ -71,6 +72,19 @@ def test_plain_view_says_each_phase_and_strike_once() -> None:
     lines = said(story.tell_events(7, story.strikes(7)))
     assert sum("strike " in line for line in lines) == 8
     assert sum(line.endswith(tuple(f"] {phase}" for phase, _ in story.PHASES)) for line in lines) == 9
+
+
+ADDED = ev.RoundAdded(t_ns=S, round=3, lacks={"profile": 1_200, "nightly": 1}, kills=["nightly"])
+
+
+def test_views_say_why_a_round_is_added() -> None:
+    """Whoever sees a run go on past its planned rounds is told what it still lacks."""
+    why = "round 3 is added: profile lacks 1,200 exposures, nightly lacks 1 kill"
+    assert said([ADDED]) == [f"[    1.0 s] {why}"]
+    progress = Progress()
+    progress.take(ADDED)
+    last = progress.happened[-1]
+    assert (told(last), color_of(last)) == (why, "")
 
 
 def quiet(seconds: int, *, every_s: int = 1) -> list[ev.Event]:

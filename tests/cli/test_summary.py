@@ -92,6 +92,27 @@ def test_summary_of_a_run_that_stopped_says_why_once(tmp_path: Path) -> None:
     assert f"stopped in {stop.during}: {stop.message}" in other
 
 
+def test_summary_of_a_plan_that_proves_nothing_shows_what_the_instance_printed(tmp_path: Path) -> None:
+    """A 503 says nothing of why; its own words do. A run that came to a verdict on the service needs none."""
+    made, told = results.stillborn()
+    calm = [event for event in told if not isinstance(event, events.Troubled)]
+    words = events.Printed(t_ns=2, instance="web-1.1", seen="note.do: 503", log="a\n\x1b[31mno table notes")
+    run = story.write(tmp_path, events=[*calm, words], traffic=False)
+    text = "\n".join(printed(made, run.path))
+    assert "web-1.1 answered note.do: 503; it printed last:" in text
+    assert "| ⟨ESC⟩[31mno table notes" in text
+    assert "no table notes" not in "\n".join(printed(results.result(), run.path))
+
+
+def test_summary_of_shams_alone_does_not_tell_of_kills_that_were_confirmed(tmp_path: Path) -> None:
+    """ "0 of 0 confirmed" reads as if all was well."""
+    made = results.result(Verdict.INCONCLUSIVE)
+    shams = tuple(row for row in made.kills if row.mode == "sham")
+    run = story.write(tmp_path)
+    line = next(line for line in printed(replace(made, kills=shams), run.path) if line.startswith("kills "))
+    assert line.split() == ["kills", "none:", "nothing", "counted,", str(len(shams)), "shams"]
+
+
 def test_summary_of_many_findings_folds_and_counts_the_rest(tmp_path: Path) -> None:
     """One of each of two promises whole, five in a sentence, then a line each up to fifteen; verbose shows all."""
     made = results.result(Verdict.FAIL)

@@ -7,7 +7,8 @@ import io
 import pytest
 from rich.console import Console
 
-from chaoscheck.cli.trying import Exchanges, foretell
+from chaoscheck.cli.trying import Exchanges, foretell, last_words, printed_lines
+from chaoscheck.model.events import InstanceDied, Printed
 from chaoscheck.model.ops import Op
 from chaoscheck.plan.plan import Plan
 from chaoscheck.steps.base import Wire
@@ -67,6 +68,19 @@ def test_check_that_says_no_before_anything_was_done_is_no_trouble() -> None:
     assert "not as expected (read nothing, expected 'ann-7')" in text
     assert "not there" in shown(exchange("do", "ok"), exchange("see", "gone"))
     assert "unrecognised" not in text
+
+
+def test_last_words_are_those_of_who_died_and_silence_is_said() -> None:
+    """Of several in trouble the one that ended knows best; what it printed steers no terminal."""
+    dumb = Printed(t_ns=1, instance="web-1.1", seen="note.do: 503", log="")
+    sick = Printed(t_ns=1, instance="web-2.1", seen="note.do: 503", log="a\n\nno \x1b[31mtable")
+    died = InstanceDied(t_ns=2, instance="web-3.1", asked=False, death_ns=2, error_ns=0, exit_code=1,
+                        out_of_memory=False, log="the end")  # fmt: skip
+    assert printed_lines(last_words([dumb]), "reports/r") == ["web-1.1 printed nothing"]
+    head = "web-2.1 printed last (more in reports/r/logs/web-2.1.log):"
+    assert printed_lines(last_words([dumb, sick]), "reports/r") == [head, "  | a", "  | no ⟨ESC⟩[31mtable"]
+    assert printed_lines(last_words([dumb, sick, died]), "")[1:] == ["  | the end"]
+    assert printed_lines(last_words([]), "") == []
 
 
 def test_names_that_stand_for_nothing_stay_as_written() -> None:

@@ -221,6 +221,24 @@ def test_plan_that_works_is_tried_without_load_and_kill(desk: Desk) -> None:
     assert desk.left() == []
 
 
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        pytest.param("storeless", "must hold, but its do was never ok (5 tries)", id="answers-503"),
+        pytest.param("frail", "web-1.1 ended by itself with exit code 7", id="dies"),
+    ],
+)
+def test_service_in_trouble_is_tried_and_says_why_in_its_own_words(desk: Desk, mode: str, said: str) -> None:
+    """A 503 without a text tells nothing: the instance's last lines do, with the hint that they give, and are kept."""
+    ended = desk.run("try", desk.plan(target__env__MODE=mode))
+    assert (ended.code, desk.left()) == (INVALID, []), ended.said
+    assert "| no place for notes: could not translate host name db, token=***" in ended.said
+    assert "hint: its log: a name in its settings isn't there (db)" in ended.said
+    assert "--keep" not in ended.said and "s3cr3t" not in ended.said
+    assert said in ended.said
+    assert "no place for notes" in (ended.run / "logs" / "web-1.1.log").read_text()
+
+
 def test_reader_that_goes_away_does_not_change_the_verdict(desk: Desk) -> None:
     """`chaoscheck run | head` must not turn an INVALID into Python's own exit code 1, which says FAIL."""
     plan = desk.plan(target__env__MODE="crash")

@@ -68,6 +68,8 @@ def test_known_loss_does_not_cover_what_else_breaks(tmp_path: Path) -> None:
     assert result.verdict is Verdict.FAIL
     assert {one.promise for one in result.decisive} == {"reviews"}
     assert result.findings[0].promise == "reviews"
+    said = next(line for line in result.warnings if "first confirmed failure" in line)
+    assert "judged by what there was until then" in said and "--no-fail-fast goes on to the end" in said
 
 
 def test_known_loss_that_no_longer_occurs_is_warned_of(tmp_path: Path) -> None:

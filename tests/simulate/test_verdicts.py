@@ -9,6 +9,7 @@ from chaoscheck.engines.fake import FakeFleet
 from chaoscheck.engines.fake_apps import APPS, Asked, Data, Said, Shop
 from chaoscheck.engines.fake_network import FakeTransport
 from chaoscheck.model.clock import NS
+from chaoscheck.model.events import RoundAdded, StrikeBegan
 from chaoscheck.model.verdict import Result, Verdict
 from chaoscheck.phases.matrix import CONFIRM_PAUSES_S, OTHER_READS
 from chaoscheck.run import conclude
@@ -33,6 +34,18 @@ def not_landed(fleet: FakeFleet) -> KillReceipt:
         exit_code=-1,
         detail="still running",
     )
+
+
+def test_round_beyond_those_planned_says_what_was_lacking(simulate: Simulate) -> None:
+    """Once for each, with less each time, and not for the planned ones."""
+    _, folder = simulate("stateless", **{"evidence.max_loss": 0.03, "traffic.users": 12, "chaos.at_most": "90s"})
+    told = folder.events()
+    added = [event for event in told if isinstance(event, RoundAdded)]
+    rounds = {event.round + 1 for event in told if isinstance(event, StrikeBegan)}
+    assert [event.round for event in added] == sorted(rounds)[2:] and added
+    lacks = [event.lacks["login"] for event in added]
+    assert lacks == sorted(lacks, reverse=True) and lacks[-1] > 0
+    assert all("reviews" not in event.lacks for event in added), "it has plenty"
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -16,12 +17,14 @@ from pathlib import Path
 import pytest
 from samples import results, story
 
-from chaoscheck.errors import HistoryDamaged
+from chaoscheck import store
+from chaoscheck.errors import EnvironmentTrouble, HistoryDamaged
 from chaoscheck.model import events as ev
 from chaoscheck.model.history import BalancerRow
 from chaoscheck.model.ops import Op
 from chaoscheck.model.verdict import Verdict
 from chaoscheck.plan.load import load_plan
+from chaoscheck.steps.blacken import blacken
 from chaoscheck.store import RunFolder, decode_result, encode_result, load, run_id
 
 
@@ -43,6 +46,24 @@ def test_result_with_infinite_number_is_null_in_json() -> None:
     made = replace(made, promises=(replace(made.promises[0], bound_exposure=math.inf),))
     assert json.loads(encode_result(made))["promises"][0]["bound_exposure"] is None
     assert math.isnan(decode_result(encode_result(made)).promises[0].bound_exposure)
+
+
+def test_log_that_cannot_be_masked_is_named_and_the_others_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody passes on what he takes for masked."""
+    folder = RunFolder(tmp_path)
+    (folder.logs / "deep").mkdir(parents=True)
+    for name in ("a.log", "b.log", "deep/c.log"):
+        (folder.logs / name).write_text("is hunter2-long")
+
+    def full(path: Path, secrets: tuple[str, ...]) -> int:
+        if path.name == "a.log":
+            raise OSError(errno.EIO, "the disk is ill")
+        return blacken(path, secrets)
+
+    monkeypatch.setattr(store, "blacken", full)
+    with pytest.raises(EnvironmentTrouble, match=r"secrets may stand in .*a\.log.*the disk is ill"):
+        folder.blacken_logs(iter(["hunter2-long"]))
+    assert [(folder.logs / name).read_text()[3:] for name in ("b.log", "deep/c.log")] == ["*" * 12] * 2
 
 
 @pytest.mark.parametrize(

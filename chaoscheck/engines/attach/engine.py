@@ -9,7 +9,7 @@ from chaoscheck.engines.attach.finding import inspect, labelled, labels_of
 from chaoscheck.engines.attach.fleet import AttachFleet
 from chaoscheck.engines.attach.pending import Pending, pending
 from chaoscheck.engines.base import ENGINES, Fleet, Site
-from chaoscheck.engines.docker.base import connect, examined, find, silence, talking
+from chaoscheck.engines.docker.base import connect, elsewhere, examined, find, silence, talking
 from chaoscheck.errors import PlanError
 from chaoscheck.model.checkup import Check, ok, problem, warn
 from chaoscheck.plan.plan import LoadedPlan
@@ -67,6 +67,10 @@ class AttachEngine:
                 hint="scale the service first: docker compose up -d --scale SERVICE=3",
             )
         return tuple(str(one) for one in seen)
+
+    def elsewhere(self) -> str:
+        """The engine's URL where the containers are another machine's, else ""."""
+        return elsewhere()
 
     def examine(self, plan: LoadedPlan | None) -> Iterator[Check]:
         """How the engine stands, and whom a run would find there."""

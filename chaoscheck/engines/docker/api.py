@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import docker
 import requests
@@ -16,6 +17,7 @@ from docker.errors import APIError, DockerException, NotFound
 from chaoscheck.errors import EngineLost, EngineUnavailable, EnvironmentTrouble, PortTaken
 
 CALL_S = 20
+_SCHEMES = ("unix", "http+unix", "npipe", "fd", "tcp", "http", "https", "ssh")
 _FOREIGN_HINT = "CHAOSCHECK_PUBLISH must be an address of the engine's host; 0.0.0.0 is all of them"
 _PORT = re.compile(r"port is already allocated|address already in use|bind for \S+ failed", re.IGNORECASE)
 
@@ -46,7 +48,9 @@ def silence() -> str:
 
 def where() -> str:
     """The URL of that engine; "" for the default socket."""
-    return str(docker.utils.kwargs_from_env().get("base_url") or _context_host())
+    said = str(docker.utils.kwargs_from_env().get("base_url") or _context_host())
+    # `DOCKER_HOST=10.0.0.7:2375` is dialled by TCP.
+    return said if not said or urlsplit(said).scheme in _SCHEMES else f"tcp://{said}"
 
 
 def _context_host() -> str:

@@ -7,7 +7,7 @@ from chaoscheck.engines.docker.checkup import examined
 from chaoscheck.engines.docker.containers import execute_in, inspect_raw, log_of
 from chaoscheck.engines.docker.kill import Signalled, receipt, send_kill, state_of
 from chaoscheck.engines.docker.listening import listens
-from chaoscheck.engines.docker.reach import Reach, find
+from chaoscheck.engines.docker.reach import Reach, elsewhere, find
 from chaoscheck.engines.docker.times import EngineClock
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Reach",
     "Signalled",
     "connect",
+    "elsewhere",
     "examined",
     "execute_in",
     "find",

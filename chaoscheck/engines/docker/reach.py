@@ -27,6 +27,7 @@ from chaoscheck.engines.docker.api import talking, where
 from chaoscheck.engines.ports import HOST
 from chaoscheck.errors import EngineUnavailable
 from chaoscheck.plan.plan import Addresses
+from chaoscheck.steps.nearby import is_here
 
 ANY = "0.0.0.0"
 _FAR = ("tcp", "http", "https", "ssh")
@@ -112,6 +113,13 @@ def _found(view: View) -> Reach:
         return replace(boxed, publish=gateway, host=gateway, why=why)
     doubt = "its networks have no gateway on the host" if view.own else "the engine doesn't know that container"
     return replace(boxed, why="in a container", doubt=doubt)
+
+
+def elsewhere() -> str:
+    """The engine's URL where that is another machine's; "" for a socket, loopback, and other addresses of this one."""
+    engine = where()
+    parts = urlsplit(engine)
+    return engine if parts.scheme in _FAR and not is_here(parts.hostname or HOST) else ""
 
 
 def look(client: Any) -> View:

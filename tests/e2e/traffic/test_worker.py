@@ -306,12 +306,11 @@ def test_worker_that_came_up_before_its_assignment_works_like_any_other(talk: Ta
 
 
 def test_worker_that_never_gets_an_assignment_is_gone_after_stop(tmp_path: Path) -> None:
-    """A run may end before it has any load."""
+    """A run may end before it has any load, and while a worker is about to begin."""
     traffic = ProcessTraffic(tmp_path)
-    traffic.warm(["w0"])
-    process = traffic._warm["w0"].process
+    traffic.warm(["w0", "w1"])
     traffic.stop()
-    assert process.poll() is not None
+    assert [worker.process.poll() is None for worker in traffic._begun.values()] == [False, False]
 
 
 def test_a_worker_that_cannot_start_says_why(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A service for whole runs as local processes: its login is in the client's hands, its notes in a shared folder.
 
 MODE makes it misbehave: crash, stubborn (wants the port TAKEN), deaf, ill (health is 500), sick (every fifth note is
-refused with 500), forgetful (never has a note), open (everybody is ann), mortal (ends by itself after MORTAL_S).
+refused with 500), forgetful (never has a note), open (everybody is ann), mortal (ends by itself after MORTAL_S),
+storeless (has no place for notes: 503, and says why), frail (ends by itself at the first note, and says why).
 """
 
 import os
@@ -36,6 +37,12 @@ class Handler(BaseHTTPRequestHandler):
         said = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
         if MODE == "sick" and self.path == "/notes" and next(asked) % 5 == 0:
             self.answer(500, "not now")
+            return
+        if self.path == "/notes" and MODE in ("storeless", "frail"):
+            print("no place for notes: could not translate host name db, token=s3cr3t", flush=True)
+            if MODE == "frail":
+                os._exit(7)
+            self.answer(503, "")
             return
         if self.path == "/notes":
             (NOTES / said).touch()

@@ -19,7 +19,7 @@ from chaoscheck.model.clock import NS
 from chaoscheck.model.events import Event
 from chaoscheck.model.history import Row, SessionBorn
 from chaoscheck.model.ops import Op
-from chaoscheck.model.verdict import Cause, Result, Verdict
+from chaoscheck.model.verdict import Cause, Gate, Result, Verdict
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.store import encode_result
 from tests.unit.checkers.making import op
@@ -167,6 +167,54 @@ def test_loss_by_kills_is_told_beside_what_they_exposed() -> None:
 
 
 STRUCK = ev.Struck
+def test_do_that_was_never_ok_is_told_as_that_and_not_as_a_check_that_never_held() -> None:
+    """Where nothing was written there was nothing to see: no read was made, so none is counted."""
+    undone = changed(ev.ControlProbed, lambda e: replace(e, held=0, tries=5, undone=True, request="POST /notes",
+                                                         answer="503 no") if e.must == "hold" else e)  # fmt: skip
+    gate = next(one for one in judged(undone, clean_rows()).gates if one.name == "note: its check can hold")
+    assert gate.verdict is Verdict.INVALID
+    assert gate.actual == "its do was never ok (5 tries), so nothing was there to see: POST /notes: 503 no"
+
+
+def test_action_that_was_never_ok_is_told_with_its_line_how_often_and_what_came_last() -> None:
+    """Of what was sent under load; and what users never sent isn't told as refused."""
+    born, *ops = clean_rows()
+    sick = [row._replace(outcome="unknown", status=503, error="status 503, expected 201")
+            if isinstance(row, Op) and row.action == "do" else row for row in ops]  # fmt: skip
+    dos = sum(isinstance(row, Op) and row.action == "do" for row in ops)
+    found = LoadedPlan(plan=loaded().plan, path=Path("plan.yaml"), text="", lines={"promises.note.do": 6})
+
+    def gate(rows: list[Row]) -> Gate:
+        result = judge_rows(found, clean_events(), lambda: iter([rows]))
+        return next(one for one in result.gates if one.name == "each action succeeded")
+
+    one = gate([born, *sick])
+    assert one.verdict is Verdict.INCONCLUSIVE
+    last = "was answered 503 (status 503, expected 201)"
+    assert one.actual == f"note.do (plan.yaml:6) was never ok in {dos} tries, the last of which {last}"
+    seen = [row for row in ops if isinstance(row, Op) and row.action == "see"]
+    assert gate([born, *seen]).actual == "note.do (plan.yaml:6) was never sent"
+    assert gate(clean_rows()).verdict is Verdict.PASS
+
+
+def test_control_without_an_answer_counts_nothing_and_says_what_came() -> None:
+    """Six times 500 is no check that can fail, and it wasn't left untried either."""
+    dumb = changed(ev.ControlProbed, lambda e: replace(e, tries=0, held=0, request="GET /n", answer="500 no"))
+    gate = next(one for one in judged(dumb, clean_rows()).gates if one.name == "note: its check can fail")
+    assert (gate.verdict, gate.n) == (Verdict.INCONCLUSIVE, 0)
+    assert gate.actual == "nothing counted: no read was answered, the last was GET /n: 500 no"
+
+
+@pytest.mark.parametrize("name", ["requests were in flight at a kill", "note: final reads done"])
+def test_nothing_counted_is_said_so_and_looks_like_no_success(name: str) -> None:
+    """ "0 of 0" reads as if all was well."""
+    events = [event for event in changed(ev.FinalReadsEnded, lambda e: replace(e, due={}, done={}))
+              if getattr(event, "index", 2) == 2]  # fmt: skip
+    gate = next(one for one in judged(events, clean_rows()).gates if one.name == name)
+    assert gate.verdict is Verdict.INCONCLUSIVE
+    assert gate.actual.startswith("nothing counted: no ")
+
+
 BROKEN: dict[str, tuple[list[Event], Verdict, str]] = {
     "a kill that did not land": (
         changed(STRUCK, lambda e: replace(e, confirmed=False, death_ns=-1) if e.index == 1 else e),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from chaoscheck.engines.docker import api
 from chaoscheck.engines.docker import reach as module
-from chaoscheck.engines.docker.reach import Reach, View, decided
+from chaoscheck.engines.docker.reach import Reach, View, decided, elsewhere
 from chaoscheck.plan.plan import Addresses
 
 ID = "3f" * 32
@@ -98,3 +99,31 @@ def test_publish_that_is_no_address_is_refused(text: str) -> None:
     """The engine would say so late, and in its own words."""
     with pytest.raises(ValueError, match=re.escape(text)):
         Addresses(publish=text)
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("unix:///var/run/docker.sock", ""),
+        ("http+unix:///run/user/1000/docker.sock", ""),
+        ("tcp://127.0.0.1:2375", ""),
+        ("tcp://localhost:2375", ""),
+        ("tcp://[::1]:2375", ""),
+        ("ssh://me@127.0.0.1", ""),
+        ("tcp://192.0.2.1:2375", "tcp://192.0.2.1:2375"),
+        ("192.0.2.1:2375", "tcp://192.0.2.1:2375"),
+        ("ssh://me@192.0.2.1", "ssh://me@192.0.2.1"),
+        ("tcp://nowhere.invalid:2375", "tcp://nowhere.invalid:2375"),
+    ],
+)
+def test_engine_is_elsewhere_unless_it_is_surely_here(monkeypatch: pytest.MonkeyPatch, host: str, found: str) -> None:
+    """A name that stands for nothing that is known here (an alias of ssh) is another machine's."""
+    monkeypatch.setenv("DOCKER_HOST", host)
+    monkeypatch.delenv("DOCKER_TLS_VERIFY", raising=False)
+    assert elsewhere() == found
+
+
+def test_engine_with_certificates_is_elsewhere_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library calls its URL https then."""
+    monkeypatch.setattr(api.docker.utils, "kwargs_from_env", lambda: {"base_url": "https://192.0.2.1:2376"})
+    assert elsewhere() == "https://192.0.2.1:2376"

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from chaoscheck import plugins
-from chaoscheck.phases.chaos import _suffices
+from chaoscheck.phases.chaos import _short, _suffices
 from chaoscheck.phases.sizing import Sizing
 from chaoscheck.phases.stage import Stage
 from chaoscheck.plan.plan import Plan
@@ -32,3 +32,4 @@ def test_kill_that_two_workers_saw_exposed_is_one(exposed: int, enough: bool) ->
         exposures={"search": 2 * exposed},
     )
     assert _suffices(cast(Stage, stage), cast(Sizing, SimpleNamespace(needed=29))) is enough
+    assert _short(cast(Stage, stage), cast(Sizing, SimpleNamespace(needed=29))) == ({} if enough else {"search": 1})

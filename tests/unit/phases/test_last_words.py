@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
@@ -10,7 +11,7 @@ import pytest
 from chaoscheck.engines.base import Instance
 from chaoscheck.errors import EngineLost
 from chaoscheck.phases.stage import LOG_CHARS, Stage
-from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.plan import LoadedPlan, Plan
 
 PLAN = Plan.model_validate(
     {
@@ -19,6 +20,7 @@ PLAN = Plan.model_validate(
         "secrets": ["open-sesame-42"],
     }
 )
+LOADED = LoadedPlan(plan=PLAN, path=Path("plan.yaml"), text="", lines={})
 
 
 class Talkative:
@@ -34,7 +36,7 @@ class Talkative:
 
 
 def tail(fleet: object) -> str:
-    stage = cast(Stage, SimpleNamespace(fleet=fleet, plan=PLAN))
+    stage = cast(Stage, SimpleNamespace(fleet=fleet, loaded=LOADED))
     return Stage.log_tail(stage, cast(Instance, None), 2)
 
 

@@ -10,11 +10,14 @@ import pytest
 from chaoscheck import plugins
 from chaoscheck.balancers.direct import Direct
 from chaoscheck.balancers.external import External
+from chaoscheck.balancers.haproxy import HAProxy
 from chaoscheck.engines.attach import AttachEngine
+from chaoscheck.engines.base import MayBeElsewhere
+from chaoscheck.engines.docker import DockerEngine
 from chaoscheck.engines.process import ProcessEngine
 from chaoscheck.errors import NotAllowed, PlanError
 from chaoscheck.phases.choose import as_found
-from chaoscheck.phases.permission import NOTHING, Allowed, permitted
+from chaoscheck.phases.permission import NOTHING, Allowed, may_touch, permitted
 from chaoscheck.plan.plan import LoadedPlan, Plan
 
 PROMISES = {
@@ -35,7 +38,10 @@ FOUND = ("p-web-1 (abc)", "p-web-2 (def)")
 
 
 class Town(AttachEngine):
-    """An engine on which these two run."""
+    """An engine of this machine, on which these two run."""
+
+    def elsewhere(self) -> str:
+        return ""
 
     def found(self, plan: LoadedPlan) -> tuple[str, ...]:
         return FOUND
@@ -89,6 +95,66 @@ def test_url_elsewhere_with_leave_is_told_and_one_here_needs_none() -> None:
     assert "it gets:" in permitted(far(), ProcessEngine(), External(), Allowed(remote=True))[0]
     here = loaded(balancer={"kind": "external", "url": "http://127.0.0.1:81"})
     assert permitted(here, ProcessEngine(), External(), NOTHING) == []
+
+
+class Elsewhere(Town):
+    """The same two, on another machine's engine."""
+
+    def elsewhere(self) -> str:
+        return "tcp://192.0.2.1:2375"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "flags"),
+    [
+        (NOTHING, "--allow-kill and --allow-remote"),
+        (Allowed(kill=True), "--allow-remote"),
+        (Allowed(kills=False), "--allow-remote"),
+    ],
+)
+def test_attached_elsewhere_without_leave_says_who_and_where_and_what_they_would_get(
+    allowed: Allowed, flags: str
+) -> None:
+    """In one refusal, with every flag that it takes; a `try` sends less, and kills nobody."""
+    with pytest.raises(NotAllowed) as refused:
+        permitted(attached(), Elsewhere(), Direct(), allowed)
+    error = refused.value
+    assert "2 containers at tcp://192.0.2.1:2375, which is not this machine" in error.message
+    assert f"add {flags} if" in error.hint
+    assert error.details.splitlines()[:2] == list(FOUND)
+    assert "note writes: SUBMIT /new; nothing undoes it" in error.details
+    assert ("would kill" in error.message, "requests/s from" in error.message) == (allowed.kills, allowed.kills)
+    assert ("the requests of" in error.message) is not allowed.kills
+
+
+def test_attached_elsewhere_with_leave_to_send_only_still_kills_nobody() -> None:
+    with pytest.raises(NotAllowed, match=r"did not start at tcp://192\.0\.2\.1:2375, each") as refused:
+        permitted(attached(), Elsewhere(), Direct(), Allowed(remote=True))
+    assert "add --allow-kill if" in refused.value.hint
+
+
+def test_attached_elsewhere_with_leave_says_where_and_what_goes_there() -> None:
+    """The engine's machine, and the balancer's where that is another: all that get something."""
+    lines = permitted(attached(), Elsewhere(), Direct(), Allowed(kill=True, remote=True))
+    assert "2 containers at tcp://192.0.2.1:2375, and no others, are killed" in lines[0]
+    assert "tcp://192.0.2.1:2375 is not this machine; it gets:" in lines
+    target = {"attach": {"labels": {"a": "b"}}, "url": "http://192.0.2.9:81"}
+    both = permitted(loaded(target=target), Elsewhere(), External(), Allowed(kill=True, remote=True))
+    assert "tcp://192.0.2.1:2375 and http://192.0.2.9:81 are not this machine; they get:" in both
+
+
+def test_copies_of_its_own_elsewhere_need_no_leave() -> None:
+    """Docker-in-Docker, or a remote engine: what is killed there was started by the run, and nobody else uses it."""
+    assert not isinstance(DockerEngine(), MayBeElsewhere)
+    assert permitted(loaded(), DockerEngine(), HAProxy(), NOTHING) == []
+
+
+def test_what_dead_runs_left_is_touched_only_with_leave() -> None:
+    """Starting somebody's container again on another machine is acting there, too."""
+    kill, both = Allowed(kill=True), Allowed(kill=True, remote=True)
+    assert [may_touch(engine, kill) for engine in (Town(), Elsewhere(), ProcessEngine())] == [True, False, False]
+    assert may_touch(Elsewhere(), both)
+    assert not may_touch(Town(), Allowed(remote=True))
 
 
 def test_instances_are_those_that_run_or_the_plan_is_wrong() -> None:

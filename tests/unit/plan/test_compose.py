@@ -227,6 +227,7 @@ MISTAKES: dict[str, tuple[str, str, str]] = {
     "inline": ("web: {build: {dockerfile_inline: x}}", "dockerfile_inline is not built here", "compose.yaml:2"),
     "no-such-dependency": ("web: {image: i, depends_on: [ghost]}", "there is no service ghost", "compose.yaml:1"),
     "twice": ("web: {image: i}\nweb: {image: j}", "'web' stands twice", "compose.yaml:3"),
+    "no-key": ("web: {image: i, zebra: 1}", "services.web.zebra is no key that compose knows", "compose.yaml:2"),
 }
 
 
@@ -236,6 +237,37 @@ def test_file_that_can_not_be_taken_is_refused_with_its_line(load: Load, service
         load(services)
     assert said in refused.value.message
     assert refused.value.place == place
+
+
+SLIPS = {
+    "web:\n  image: i\n  enviroment: {A: b}": ("web.enviroment", "'environment'", 4),
+    "web:\n  build: .\n  depend_on: [db]": ("web.depend_on", "'depends_on'", 4),
+    "web:\n  build:\n    contxt: .": ("web.build.contxt", "'context'", 4),
+    "web:\n  image: i\n  healthcheck:\n    test: x\n    intervall: 1s": ("healthcheck.intervall", "'interval'", 6),
+    "web: {image: i, depends_on: [db]}\ndb:\n  image: i\n  volume: ['a:/a']": ("db.volume", "'volumes'", 5),
+}
+
+
+@pytest.mark.parametrize(("services", "told"), SLIPS.items(), ids=[each[0] for each in SLIPS.values()])
+def test_misspelt_key_is_refused_with_the_nearest_one(load: Load, services: str, told: tuple[str, str, int]) -> None:
+    """Left out in silence, a setting that the service needs would be missed only in the run."""
+    with pytest.raises(PlanError) as refused:
+        load(services)
+    key, meant, line = told
+    assert key in refused.value.message
+    assert refused.value.hint == f"did you mean {meant}?"
+    assert refused.value.place == f"compose.yaml:{line}"
+
+
+def test_extensions_are_the_users_own(load: Load) -> None:
+    """Whatever begins with x- says nothing to compose, wherever it stands."""
+    loaded = load("web: {build: {context: ., x-a: 1}, x-enviroment: 1, healthcheck: {test: ok, x-b: 1}}")
+    assert not any("x-" in line for line in loaded.doubts)
+
+
+def test_service_that_is_not_taken_may_say_what_it_likes(load: Load) -> None:
+    """It isn't started here: what is wrong with it is no business of this run."""
+    load("web: {image: i}\nother: {image: i, enviroment: {}}")
 
 
 def test_compose_without_service_is_a_mistake_of_the_plan(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from chaoscheck.errors import PlanError
 from chaoscheck.plan.load import OVERRIDES, load_plan, schema
 from chaoscheck.plan.plan import Plan
 
+SECRET = "tk-'5f0c\\2b9e71-and-so-on"
 PLAN = """\
 target: {build: ., port: 8000, ready: /healthz, env: {URL: "redis://redis"}}
 stores: {redis: {image: "redis:7"}}
@@ -138,6 +139,33 @@ def test_environment_is_filled_in_where_it_is_allowed(write) -> None:
     """${NAME} and ${NAME:-default} in target, stores and accounts."""
     path = write('"redis://redis"', '"${WHERE:-here}/${DB}"')
     assert load_plan(path, environment={"DB": "7"}).plan.target.env["URL"] == "here/7"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("port: 8000", "port: '${API_TOKEN}'", "target.port: "),
+        ("port: 8000", "url: '${API_TOKEN}'", "target.url: "),
+        ("port: 8000", "url: 'http://x/${API_TOKEN}/and-much-more-than-a-message-has-room-for'", "target.url: "),
+        ("ready: /healthz", "ready: {get: /, within: '${API_TOKEN}'}", "target.ready.within: "),
+        ("port: 8000", "port: '${QUEUE}'", "target.port: "),
+    ],
+)
+def test_mistake_is_told_without_the_secret_that_the_environment_filled_in(
+    write, old: str, new: str, said: str
+) -> None:
+    """Named like one, or a URL's password; long texts are cut after it was taken out, or half of it would stay."""
+    with pytest.raises(PlanError) as refused:
+        load_plan(write(old, new), environment={"API_TOKEN": SECRET, "QUEUE": f"amqp://me:{SECRET}@q"})
+    told = f"{refused.value.message} {refused.value.hint} {refused.value.details}"
+    assert refused.value.message.startswith(said)
+    assert "***" in told
+    assert "tk-" not in told
+
+
+def test_mistake_is_told_with_what_no_secret_is(write) -> None:
+    with pytest.raises(PlanError, match="not 'eighty'"):
+        load_plan(write("port: 8000", "port: '${PORT_NO}'"), environment={"PORT_NO": "eighty"})
 
 
 def test_plan_is_frozen(write) -> None:

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chaoscheck.model.secrecy import names_secret
 from chaoscheck.steps.base import Answer, Trouble, Wire
 from chaoscheck.steps.mask import (
     EXCERPT_CHARS,
     Masker,
     carries_credentials,
     looks_secret,
-    names_secret,
     printable,
 )
 
