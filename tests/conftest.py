@@ -22,9 +22,12 @@ for name in {*os.environ} - OURS:
 
 REAL = ("tests/contract/", "tests/e2e/")
 APART = tuple(
-    f"tests/e2e/test_{name}.py"
-    for name in ("channels_process", "pytest_plugin", "recipes_process", "report_browser", "report_hostile")
-)
+    f"tests/e2e/{name}.py"
+    for name in (
+        "test_channels_process", "test_pytest_plugin", "test_recipes_process", "test_report_browser",
+        "test_report_hostile", "test_secrets_process", "traffic/test_worker",
+    )
+)  # fmt: skip
 """One browser shows recorded runs, and few local processes that nobody else's runs or looks for: file by file."""
 
 

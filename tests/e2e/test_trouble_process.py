@@ -172,7 +172,9 @@ def test_run_that_was_killed_is_reported_and_swept(desk: Desk) -> None:
     running.kill()
     killed = desk.end(running)
     await_(lambda: not desk.workers(), "the end of the workers", limit_s=20)
-    assert len(desk.left()) == 2
+    # The strike's victim may be dead by then, and nobody has replaced it.
+    left = len(desk.left())
+    assert left in (1, 2)
     assert not (killed.run / "result.json").exists()
     report = desk.run("report", killed.run)
     assert (report.code, report.out.strip()) == (0, str(killed.run.relative_to(desk.folder) / "report.html"))
@@ -180,7 +182,7 @@ def test_run_that_was_killed_is_reported_and_swept(desk: Desk) -> None:
     assert any(isinstance(event, StrikeBegan) for event in RunFolder(killed.run).events())
     swept = desk.run("clean")
     assert (swept.code, desk.left()) == (0, [])
-    assert swept.out.count(killed.run.name) == 2
+    assert swept.out.count(killed.run.name) == left
 
 
 def test_next_run_sweeps_what_a_killed_one_left(desk: Desk) -> None:
