@@ -218,7 +218,8 @@ class Performer(Listening):
         seen = self._seen(walk, verdict) if outcome is Outcome.OK and not op.is_write else ""
         error = ""
         if outcome is not Outcome.OK:
-            error = self.masker.text(f"{why}: {verdict.unmet}" if verdict.unmet else why, self._secrets(walk))
+            # `why` is a word of our own, by which others tell what came of it.
+            error = f"{why}: {self.masker.text(verdict.unmet, self._secrets(walk))}" if verdict.unmet else why
             other = self._someone_else(walk, step, page, verdict, op)
             if other is not None:
                 outcome, error, seen = Outcome.GONE, WRONG_USER, other

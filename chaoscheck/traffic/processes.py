@@ -187,9 +187,11 @@ class ProcessTraffic:
         self._end_all()
 
     def _end_all(self) -> None:
-        self._starter.shutdown()
-        for worker in self._begun.values():
-            worker.end()
+        try:
+            self._starter.shutdown()
+        finally:
+            for worker in self._begun.values():
+                worker.end()
 
 
 def _check_deliveries(hello: Hello) -> None:

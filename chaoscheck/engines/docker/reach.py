@@ -30,6 +30,7 @@ from chaoscheck.plan.plan import Addresses
 from chaoscheck.steps.nearby import is_here
 
 ANY = "0.0.0.0"
+_UNSPECIFIED = ("0.0.0.0", "::")
 _FAR = ("tcp", "http", "https", "ssh")
 _MARKS = (Path("/.dockerenv"), Path("/run/.containerenv"))
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -119,7 +120,9 @@ def elsewhere() -> str:
     """The engine's URL where that is another machine's; "" for a socket, loopback, and other addresses of this one."""
     engine = where()
     parts = urlsplit(engine)
-    return engine if parts.scheme in _FAR and not is_here(parts.hostname or HOST) else ""
+    # To dial 0.0.0.0 is to dial this machine.
+    host = HOST if parts.hostname in _UNSPECIFIED else parts.hostname or HOST
+    return engine if parts.scheme in _FAR and not is_here(host) else ""
 
 
 def look(client: Any) -> View:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from chaoscheck.model.secrecy import secrets_in
 from chaoscheck.plan.load import load_plan
 from chaoscheck.steps.confidential import confidential
 
@@ -55,3 +58,25 @@ def test_secrets_of_a_plan_are_all_that_its_names_say(tmp_path: Path) -> None:
         "of-the-target",
         "of-the-users",
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "secrets"),
+    [
+        ("DATABASE_URL", "postgres://app:a@db", set()),
+        ("DATABASE_URL", "postgres://app:app@db", set()),
+        ("DATABASE_URL", "postgres://app:p%40ssw0rd@db", {"p%40ssw0rd", "p@ssw0rd"}),
+        ("DATABASE_URL", "postgres://app:pa/ss99@db", {"pa/ss99"}),
+        ("DATABASE_URL", "postgres://app:p4ss@word@db", {"p4ss", "p4ss@word"}),
+        ("SITE", "http://host:8080/path?mail=ann@here.org", set()),
+        ("TOKEN_TTL", "3600", set()),
+        ("CSRF_ENABLED", "enabled", set()),
+        ("PASSWORD_HASHER", "argon2", set()),
+        ("PASSWORD_FILE", "/run/secrets/db", set()),
+        ("SESSION_TOKEN", "3600", {"3600"}),
+        ("ENCRYPTION_KEY", "0123abcd", {"0123abcd"}),
+    ],
+)
+def test_setting_gives_the_texts_that_are_secret_in_it(name: str, text: str, secrets: set[str]) -> None:
+    """As drivers show them, too; what is short, or only about a secret, would garble every log."""
+    assert {*secrets_in({name: text})} == secrets

@@ -110,7 +110,21 @@ def test_taken_value_looks_like_a_token_or_not(text: str, secret: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "userPassword", "passwd", "pass", "api_key", "csrf", "token", "sid", "x_auth"]
+    "name",
+    [
+        "password",
+        "userPassword",
+        "passwd",
+        "pass",
+        "api_key",
+        "csrf",
+        "token",
+        "sid",
+        "x_auth",
+        "RAILS_MASTER_KEY",
+        "APP_KEY",
+        "PRIVATE_KEY",
+    ],
 )
 def test_name_says_that_a_secret_stands_behind_it(name: str) -> None:
     assert names_secret(name)

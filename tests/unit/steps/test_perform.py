@@ -367,6 +367,13 @@ def test_attempt_that_was_not_sent_goes_elsewhere() -> None:
     assert (op.via, op.incarnation) == ("web-2.1", "web-2.1")
 
 
+def test_trouble_of_the_connection_is_told_in_its_own_word_whatever_is_secret() -> None:
+    """Others tell by it that nothing was sent."""
+    refused = trouble(Trouble.REFUSED, sent=False)
+    stage = Stage({"profile": PROFILE}, lambda wire, headers: refused, secrets=["refused"])
+    assert stage.run("profile", "do").op.error == Trouble.REFUSED.value
+
+
 @pytest.mark.parametrize(
     ("seen", "others", "outcome"),
     [
