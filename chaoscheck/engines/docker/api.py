@@ -87,6 +87,16 @@ def gone_is_fine() -> Iterator[None]:
             raise
 
 
+def inspect_raw(client: Any, id_: str) -> dict[str, Any] | None:
+    """All that the engine knows of a container; None when it is gone. Raises EngineLost."""
+    with talking(f"inspect {id_[:12]}"):
+        try:
+            found: dict[str, Any] = client.inspect_container(id_)
+        except NotFound:
+            return None
+        return found
+
+
 def _refused(doing: str, error: APIError) -> EnvironmentTrouble:
     said = " ".join(str(error.explanation or error).split())
     if _PORT.search(said):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from chaoscheck.engines.docker.api import connect, silence, talking
+from chaoscheck.engines.docker.api import connect, inspect_raw, silence, talking
 from chaoscheck.engines.docker.checkup import examined
-from chaoscheck.engines.docker.containers import execute_in, inspect_raw, log_of
+from chaoscheck.engines.docker.containers import execute_in, log_of
 from chaoscheck.engines.docker.kill import Signalled, receipt, send_kill, state_of
 from chaoscheck.engines.docker.listening import listens
 from chaoscheck.engines.docker.reach import Reach, elsewhere, find

@@ -14,7 +14,7 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-from chaoscheck.engines.docker.api import gone_is_fine, talking
+from chaoscheck.engines.docker.api import gone_is_fine, inspect_raw, talking
 from chaoscheck.engines.docker.dress import Dress
 from chaoscheck.engines.docker.labels import labels_of, only
 from chaoscheck.engines.docker.network import Network
@@ -186,16 +186,6 @@ class Containers:
     def _put(self, id_: str, files: Mapping[str, str]) -> None:
         if files:
             self.client.put_archive(id_, "/", _archive(files))
-
-
-def inspect_raw(client: Any, id_: str) -> dict[str, Any] | None:
-    """All that the engine knows of a container; None when it is gone. Raises EngineLost."""
-    with talking(f"inspect {id_[:12]}"):
-        try:
-            found: dict[str, Any] = client.inspect_container(id_)
-        except NotFound:
-            return None
-        return found
 
 
 def log_of(client: Any, id_: str, lines: int | str = "all") -> str:

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from docker.errors import NotFound
 
-from chaoscheck.engines.docker.api import talking, where
+from chaoscheck.engines.docker.api import inspect_raw, talking, where
 from chaoscheck.engines.ports import HOST
 from chaoscheck.errors import EngineUnavailable
 from chaoscheck.plan.plan import Addresses
@@ -132,7 +132,7 @@ def look(client: Any) -> View:
         desktop = "Docker Desktop" in str(client.info().get("OperatingSystem", ""))
     own = own_container(client)
     mode = str(own["HostConfig"]["NetworkMode"]) if own else ""
-    sharing = _inspect(client, mode.removeprefix("container:")) if mode.startswith("container:") else own
+    sharing = inspect_raw(client, mode.removeprefix("container:")) if mode.startswith("container:") else own
     return View(
         engine=engine,
         address=_resolve(urlsplit(engine).hostname or ""),
@@ -147,7 +147,7 @@ def look(client: Any) -> View:
 def own_container(client: Any) -> Mapping[str, Any] | None:
     """The container that this process runs in, as that engine inspects it; None where there is none that it knows."""
     for id_ in _own_ids():
-        found = _inspect(client, id_)
+        found = inspect_raw(client, id_)
         if found is not None:
             return found
     return None
@@ -160,15 +160,6 @@ def _own_ids() -> list[str]:
     groups = _OWN_GROUP.findall(_read(_GROUPS))
     named = socket.gethostname() if any(mark.exists() for mark in _MARKS) else ""
     return list(dict.fromkeys([*mounts, *groups, *([named] if re.fullmatch(r"[0-9a-f]{12}", named) else [])]))
-
-
-def _inspect(client: Any, id_: str) -> Mapping[str, Any] | None:
-    with talking(f"inspect {id_[:12]}"):
-        try:
-            found: Mapping[str, Any] = client.inspect_container(id_)
-        except NotFound:
-            return None
-        return found
 
 
 def _is_ours(client: Any, own: Mapping[str, Any] | None, sharing: Mapping[str, Any] | None) -> bool:
@@ -195,7 +186,7 @@ def _can_bind(address: str) -> bool:
 
 def ended(client: Any, id_: str) -> bool:
     """Whether that container of this engine runs no more: what an owner in it proves by."""
-    found = _inspect(client, id_)
+    found = inspect_raw(client, id_)
     return found is None or not found["State"]["Running"]
 
 
