@@ -41,6 +41,7 @@ class Beside(LoadScopeScheduling):  # type: ignore[misc]
         return "real" if nodeid.startswith(REAL) else nodeid
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Beside:
     return Beside(config, log)
 

@@ -54,7 +54,7 @@ def plain(known: Elements, burst: Iterable[OpFields]) -> list[OpFields] | None:
 def _after(known: Elements, value: str, *, add: bool) -> str:
     """What a read shows after a write that changes something; "" where that isn't simple."""
     if add:
-        return with_one(known.text, value) if known.new(value) and value not in known.text else ""
+        return with_one(known.text, value) if known.new(value) else ""
     return without_one(known.text, value) if value in known.held else ""
 
 

@@ -92,17 +92,17 @@ def listed(seen: str) -> list[str]:
 
 
 def with_one(text: str, value: str) -> str:
-    """What a read shows after an add, if the newest comes last; "" where nothing was known before."""
+    """What a read shows after an add, if the newest comes last; "" where that can't be told."""
     item = quoted(value)
     if text == EMPTY:
         return f"[{item}]"
-    return f"{text[:-1]},{item}]" if text else ""
+    return f"{text[:-1]},{item}]" if text.endswith("]") and item not in text else ""
 
 
 def without_one(text: str, value: str) -> str:
     """What a read shows after a removal; "" where it can't be told."""
     item = quoted(value)
-    if "\\" in text:
+    if "\\" in text or text.count(item) != 1:
         return ""
     if text == f"[{item}]":
         return EMPTY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -180,4 +181,30 @@ def test_set_fold_any_history_says_what_feed_says(
     assert told(folded) == told(fed)
     for checker in (folded, fed):
         checker.forget("s1")
+    assert told(folded) == told(fed)
+
+
+ONE = ITEMS[0]
+
+
+@pytest.mark.parametrize(
+    ("turns", "anomaly"),
+    [
+        (("do", "do", "undo", [ONE]), "RESURRECTED"),
+        (("do", [ONE, ONE], "undo", [ONE]), "RESURRECTED"),
+        (([ONE], "do", [ONE, ONE]), "DUPLICATE_ELEMENT"),
+        (([ONE, ONE, "gift"], "do", "undo", [ONE, "gift", ONE]), "RESURRECTED"),
+        ((["gift", ONE], "do", "undo", ["gift", ONE]), "RESURRECTED"),
+    ],
+)
+def test_set_fold_an_element_shown_twice_is_no_text_to_be_expected(
+    turns: tuple[str | list[str], ...], anomaly: str
+) -> None:
+    """What a read shows after the next write is told ahead only where the element stands there once."""
+    script = [("see", "ok", turn) if isinstance(turn, list) else (turn, "ok", ONE) for turn in turns]
+    folded, fed = SetChecker("p"), SetChecker("p")
+    folded.fold(Batch(history(script)))
+    for each in history(script):
+        fed.feed(each)
+    assert [one.name for one in folded.tally().anomalies][-1:] == [anomaly]
     assert told(folded) == told(fed)
