@@ -6,7 +6,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv docker images demo test unit lint check bench calibrate example clean
+.PHONY: help venv docker images demo test unit fuzz lint check bench calibrate example repeat clean
 
 help: ## Print this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,10 @@ test: $(STAMP) ## Run every test (container tests need an engine)
 
 unit: $(STAMP) ## Run the fast tests only
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/house tests/simulate tests/cli
+
+TIMES ?= 10
+fuzz: $(STAMP) ## Look for new counterexamples to each property, 40 s a time ([TIMES=n], 10 if not said)
+	@for time in $$(seq $(TIMES)); do $(BIN)/python -m pytest -q -n 2 -m hypothesis --hypothesis-profile=default || exit 1; done
 
 lint: $(STAMP) ## Types, style and layers
 	$(BIN)/ruff check chaoscheck targets tests scripts benchmarks

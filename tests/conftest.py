@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from samples.fleets import need
 from xdist.scheduler import LoadScopeScheduling
 
@@ -18,6 +19,9 @@ OURS = {"CHAOSCHECK_REQUIRE_DOCKER", "CHAOSCHECK_SNAPSHOTS"}
 for name in {*os.environ} - OURS:
     if name.startswith(("CHAOSCHECK_", "CI_", "GITHUB_", "GITLAB_")) or name in {"CI", "FORCE_COLOR", "NO_COLOR"}:
         del os.environ[name]
+
+# The same examples each time, so that the same code has one verdict; `make fuzz` looks for others.
+settings.register_profile("repeatable", derandomize=True, database=None)
 
 
 REAL = ("tests/contract/", "tests/e2e/")
