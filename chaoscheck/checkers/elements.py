@@ -90,6 +90,8 @@ class Elements:
             self.out.pop(value, None)
         self.odd = self.odd if self.odd is not None else {}
         self.odd[value] = known
+        # Reads teach something of it from now on.
+        self.text = ""
         return known
 
     @classmethod
@@ -144,7 +146,6 @@ class Elements:
         """An add of what was written before, or a removal of what was never added or may be gone."""
         stranger = self.new(value)
         known = self.moved(value)
-        self.text = ""
         if stranger:
             # Others may have put it there, and may again.
             known.there = None

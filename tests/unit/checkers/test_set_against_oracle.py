@@ -195,13 +195,15 @@ ONE = ITEMS[0]
         (([ONE], "do", [ONE, ONE]), "DUPLICATE_ELEMENT"),
         (([ONE, ONE, "gift"], "do", "undo", [ONE, "gift", ONE]), "RESURRECTED"),
         ((["gift", ONE], "do", "undo", ["gift", ONE]), "RESURRECTED"),
+        (([ONE], "refused", [ONE]), "ABORTED_READ"),
     ],
 )
 def test_set_fold_an_element_shown_twice_is_no_text_to_be_expected(
     turns: tuple[str | list[str], ...], anomaly: str
 ) -> None:
     """What a read shows after the next write is told ahead only where the element stands there once."""
-    script = [("see", "ok", turn) if isinstance(turn, list) else (turn, "ok", ONE) for turn in turns]
+    said = {"refused": ("do", "fail", ONE)}
+    script = [("see", "ok", turn) if isinstance(turn, list) else said.get(turn, (turn, "ok", ONE)) for turn in turns]
     folded, fed = SetChecker("p"), SetChecker("p")
     folded.fold(Batch(history(script)))
     for each in history(script):
