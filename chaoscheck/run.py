@@ -46,6 +46,7 @@ from chaoscheck.steps.confidential import confidential
 from chaoscheck.steps.mask import Masker
 from chaoscheck.steps.perform import Exchange
 from chaoscheck.steps.transports.requests_ import RequestsTransport
+from chaoscheck.steps.transports.tls import Tls
 from chaoscheck.store import RunFolder, run_id
 from chaoscheck.traffic.processes import ProcessTraffic
 from chaoscheck.traffic.simulated import SimulatedTraffic
@@ -225,7 +226,7 @@ def _stage(
         fleet=fleet,
         balancer=balancer,
         fault=fault,
-        transport=_transport(fleet, clock),
+        transport=_transport(fleet, clock, loaded),
         traffic=SimulatedTraffic(fleet) if isinstance(fleet, Simulates) else ProcessTraffic(folder.path),
         say=say,
         shown=_shown(folder, options),
@@ -255,8 +256,10 @@ def _discreet(say: Callable[[str], None], loaded: LoadedPlan) -> Callable[[str],
     return lambda line: say(masker.known(line))
 
 
-def _transport(fleet: Fleet, clock: Clock) -> Transport:
-    return fleet.transport() if isinstance(fleet, Simulates) else RequestsTransport(clock)
+def _transport(fleet: Fleet, clock: Clock, loaded: LoadedPlan) -> Transport:
+    if isinstance(fleet, Simulates):
+        return fleet.transport()
+    return RequestsTransport(clock, Tls(loaded.plan, loaded.folder))
 
 
 def _environment() -> dict[str, str]:

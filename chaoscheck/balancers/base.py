@@ -32,7 +32,7 @@ class Balancer(Protocol):
 
     name: ClassVar[str]
 
-    def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
+    def open(self, fleet: Fleet, plan: LoadedPlan, instances: list[Instance], clock: Clock) -> None:
         """Start with these (ready) instances; returns when each answers through it. Raises EnvironmentTrouble."""
         ...
 

@@ -27,10 +27,10 @@ class Direct:
         """Raises PlanError for mode sticky."""
         _require_mode(plan.plan, plan.place("balancer", "mode"))
 
-    def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
+    def open(self, fleet: Fleet, plan: LoadedPlan, instances: list[Instance], clock: Clock) -> None:
         """Nothing to start. Raises PlanError for mode sticky."""
-        _require_mode(plan)
-        self._pick = plan.balancer.mode
+        _require_mode(plan.plan)
+        self._pick = plan.plan.balancer.mode
         for instance in instances:
             self._roll.enter(instance.name, instance.address)
 

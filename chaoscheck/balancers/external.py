@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 from collections.abc import Iterator
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -13,11 +14,12 @@ from chaoscheck.engines.base import Fleet, Instance, KnownByName
 from chaoscheck.errors import EnvironmentTrouble, NotReady, PlanError
 from chaoscheck.model.clock import NS, Clock, wait_s
 from chaoscheck.model.history import BalancerRow
-from chaoscheck.model.places import Address
+from chaoscheck.model.places import Address, dialled
 from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.steps.mask import printable
 from chaoscheck.steps.naming import named
 from chaoscheck.steps.nearby import is_here
+from chaoscheck.steps.transports.tls import Tls
 
 _ANSWERS_WITHIN_S = 10.0
 
@@ -33,30 +35,36 @@ class External:
         self._entry: Address | None = None
 
     def check(self, plan: LoadedPlan) -> None:
-        """Raises PlanError for a mode, and for a URL that can't be dialled."""
+        """Raises PlanError for a mode, a URL that can't be dialled, and certificates that can't be read."""
         _require_mode(plan.plan, plan.place("balancer", "mode"))
         try:
             entry_of(plan.plan.balancer.url or "")
         except PlanError as error:
             raise PlanError(error.message, hint=error.hint, place=plan.place("balancer", "url")) from None
+        try:
+            Tls(plan.plan, plan.folder)
+        except PlanError as error:
+            raise PlanError(error.message, hint=error.hint, place=plan.place("balancer", "ca")) from None
 
     def beyond(self, plan: LoadedPlan) -> str:
         """The URL where it is not of this machine, else ""."""
         url = plan.plan.balancer.url or ""
         return "" if is_here(entry_of(url).host) else url
 
-    def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
+    def open(self, fleet: Fleet, plan: LoadedPlan, instances: list[Instance], clock: Clock) -> None:
         """Returns when the URL answers HTTP and, where the plan says by which header, names an instance that is known.
 
         Raises PlanError, NotReady, EnvironmentTrouble.
         """
-        _require_mode(plan)
-        entry = entry_of(plan.balancer.url or "")
-        path = plan.target.ready.get or "/"
-        answer = _await_answer(entry, path, clock)
-        if plan.balancer.header:
+        balancer, target = plan.plan.balancer, plan.plan.target
+        _require_mode(plan.plan)
+        entry = entry_of(balancer.url or "")
+        path = target.ready.get or "/"
+        host = urlsplit(target.public_url or balancer.url or "").netloc
+        answer = _await_answer(_Connection(entry, Tls(plan.plan, plan.folder)), path, host, clock)
+        if balancer.header:
             known = {name.lower() for each in instances for name in _names(fleet, each)}
-            _require_named(answer, plan.balancer.header, known, f"{plan.balancer.url}{path}")
+            _require_named(answer, balancer.header, known, f"{balancer.url}{path}")
         self._entry = entry
 
     def route(self) -> Route:
@@ -82,18 +90,12 @@ def _require_mode(plan: Plan, place: str = "") -> None:
 
 
 def entry_of(url: str) -> Address:
-    """Host and port of `url`. Raises PlanError for https."""
-    parts = urlsplit(url)
+    """Host and port of `url`. Raises PlanError where it has none."""
     try:
-        port = parts.port or 80
-    except ValueError:
-        raise PlanError(f"balancer.url '{url}' has no usable port", hint="write it as http://127.0.0.1:8080") from None
-    if parts.scheme != "http" or not parts.hostname:
-        raise PlanError(
-            f"balancer.url '{url}' can't be dialled: clients speak plain http to it",
-            hint="give the balancer a plain http port, and the https origin as target.public_url",
-        )
-    return Address(parts.hostname, port)
+        return dialled(url)
+    except ValueError as error:
+        hint = "write it as http://127.0.0.1:8080, or https://shop.example.org"
+        raise PlanError(f"balancer.url can't be dialled: {error}", hint=hint) from None
 
 
 def _names(fleet: Fleet, instance: Instance) -> tuple[str, ...]:
@@ -116,17 +118,34 @@ def _require_named(answer: http.client.HTTPResponse, header: str, known: set[str
         )
 
 
-def _await_answer(entry: Address, path: str, clock: Clock) -> http.client.HTTPResponse:
+class _Connection(http.client.HTTPConnection):
+    """Dials as users will."""
+
+    def __init__(self, entry: Address, tls: Tls) -> None:
+        super().__init__(entry.host, entry.port, timeout=2.0)
+        self.entry, self._tls = entry, tls
+
+    def connect(self) -> None:
+        super().connect()
+        self.sock = self._tls.over(self.sock, self.entry)
+
+
+def _await_answer(connection: _Connection, path: str, host: str, clock: Clock) -> http.client.HTTPResponse:
     deadline = clock.now_ns() + int(_ANSWERS_WITHIN_S * NS)
     while True:
-        connection = http.client.HTTPConnection(entry.host, entry.port, timeout=2.0)
         try:
-            connection.request("GET", path)
+            connection.request("GET", path, headers={"Host": host})
             return connection.getresponse()
+        except ssl.SSLCertVerificationError as untrusted:
+            raise EnvironmentTrouble(
+                f"the certificate of the balancer at {connection.entry} is not trusted: {untrusted.verify_message}",
+                hint="name a file with the certificate of who signed it as balancer.ca, and in target.public_url the "
+                "host that it is for",
+            ) from None
         except (OSError, http.client.HTTPException) as trouble:
             if clock.now_ns() > deadline:
                 raise NotReady(
-                    f"the balancer at {entry} did not answer within {_ANSWERS_WITHIN_S:g} s",
+                    f"the balancer at {connection.entry} did not answer within {_ANSWERS_WITHIN_S:g} s",
                     hint="start it before the run, in front of the instances",
                     details=f"{type(trouble).__name__}: {trouble}",
                 ) from trouble

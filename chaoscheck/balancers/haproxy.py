@@ -53,8 +53,11 @@ class HAProxy:
         """Raises PlanError for mode never-same."""
         _require_mode(plan.plan, plan.place("balancer", "mode"))
 
-    def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
+    def open(self, fleet: Fleet, plan: LoadedPlan, instances: list[Instance], clock: Clock) -> None:
         """Start it; returns when each instance has answered through it. Raises PlanError, EnvironmentTrouble."""
+        self._open(fleet, plan.plan, instances, clock)
+
+    def _open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
         _require_mode(plan)
         if not isinstance(fleet, RunsSidecars):
             raise EnvironmentTrouble("this engine can't run HAProxy beside instances", hint="use balancer kind direct")

@@ -10,7 +10,7 @@ from chaoscheck.engines.base import Fleet, Instance, RoutesItself
 from chaoscheck.errors import PlanError
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.history import BalancerRow
-from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.plan import LoadedPlan
 
 
 @BALANCERS.add("simulated")
@@ -23,11 +23,11 @@ class Simulated:
         self._fleet: RoutesItself | None = None
         self._route = Route(entry=None)
 
-    def open(self, fleet: Fleet, plan: Plan, instances: list[Instance], clock: Clock) -> None:
+    def open(self, fleet: Fleet, plan: LoadedPlan, instances: list[Instance], clock: Clock) -> None:
         if not isinstance(fleet, RoutesItself):
             raise PlanError("the simulated balancer is for the fake engine", hint="balancer: {kind: haproxy}")
         self._fleet = fleet
-        self._route = Route(entry=fleet.open_entry(sticky=plan.balancer.mode == "sticky"))
+        self._route = Route(entry=fleet.open_entry(sticky=plan.plan.balancer.mode == "sticky"))
         for instance in instances:
             fleet.admit(instance, None)
 

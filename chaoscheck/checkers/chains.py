@@ -16,6 +16,7 @@ from chaoscheck.checkers.timeline import Timeline
 from chaoscheck.model.events import InstanceStarted, MatrixProbed
 from chaoscheck.model.history import RawRow, SessionBorn, SessionEnded
 from chaoscheck.model.ops import Lane, Op, Outcome
+from chaoscheck.model.places import dialled
 from chaoscheck.model.verdict import ChainLink
 from chaoscheck.plan.plan import Plan
 from chaoscheck.plan.steps import Step
@@ -266,7 +267,8 @@ class _Curl:
         self._user = user
         self._addresses = {event.instance: event.address for event in known.of(InstanceStarted)}
         public = plan.target.public_url
-        self._host = public.partition("//")[2] if public else ""
+        self._scheme, _, self._host = public.partition("://") if public else ("", "", "")
+        self._entered = _entered(plan)
         self._masker = Masker(plan.secrets)
         self._taken = ("ENTRY", *sorted(names_taken([step for one in plan.promises.values() for step in one.do])))
 
@@ -294,8 +296,12 @@ class _Curl:
         for header in STREAMS.get(step.method, ()):
             words += ["-N", "-H", header] if "-N" not in words else ["-H", header]
         words += [] if guest else ["-b", "jar", "-c", "jar"]
-        if self._host:
+        opened = self._entered if op.via == "lb" else None
+        words += opened or ()
+        if self._host and opened is None:
             words += ["-H", f"Host: {self._host}"]
+        if self._host:
+            words += ["-H", f"X-Forwarded-Proto: {self._scheme}"]
         for name, value in self._headers(step, guest).items():
             words += ["-H", f"{name}: {_masked(name, _filled(value, names))}"]
         auth = step.auth or (None if guest else default_auth(promise, op.action, self._plan.target.auth))
@@ -304,7 +310,8 @@ class _Curl:
             words += ["-u", f"{_filled(user, names)}:{_masked('password', password)}"]
         if method != "GET":
             words += self._body(step, names)
-        words.append(f"http://{self._where(op.via)}{_filled(step.path, names)}")
+        where = f"http://{self._where(op.via)}" if opened is None else f"https://{self._host}"
+        words.append(f"{where}{_filled(step.path, names)}")
         typed = " ".join(_typed(self._masker.known(word), self._taken) for word in words)
         notes = ["with the form's hidden fields"] if step.method == "submit" and op.judged else []
         notes += [f"{name}: what {reader} reads" for name, reader in step.take.items()]
@@ -332,6 +339,15 @@ class _Curl:
 
     def _where(self, via: str) -> str:
         return ENTRY if via == "lb" else self._addresses.get(via, via)
+
+
+def _entered(plan: Plan) -> tuple[str, ...] | None:
+    """What lets curl dial an https entry by the name that users type; None where the entry is no https URL."""
+    url, public = plan.balancer.url or "", plan.target.public_url or ""
+    if not url.startswith("https:"):
+        return None
+    trusted = ("--cacert", plan.balancer.ca) if plan.balancer.ca else ()
+    return trusted if public == url else (*trusted, "--connect-to", f"::{dialled(url)}")
 
 
 def _typed(word: str, names: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 
 class Address(NamedTuple):
@@ -13,7 +14,15 @@ class Address(NamedTuple):
     port: int
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def dialled(url: str) -> Address:
+    """Where an http or https URL is dialled: its own port, else its scheme's. ValueError for one that can't be."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"'{url}' has no http or https host")
+    return Address(parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

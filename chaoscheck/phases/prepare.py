@@ -30,7 +30,7 @@ def prepare(stage: Stage) -> None:
         stage.instances[instance.incarnation.slot] = instance
         record_start(stage, instance)
     await_ready(stage, started)
-    stage.balancer.open(stage.fleet, stage.plan, started, stage.clock)
+    stage.balancer.open(stage.fleet, stage.loaded, started, stage.clock)
     for instance in started:
         stage.emit(events.InstanceReady, instance=instance.name, joined=True)
 

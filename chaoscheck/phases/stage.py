@@ -73,6 +73,8 @@ class Stage:
         """What clients believe they opened: it decides Host, Origin and cookie scope on every call."""
         if self.plan.target.public_url:
             return self.plan.target.public_url
+        if self.plan.balancer.kind == "external" and self.plan.balancer.url:
+            return self.plan.balancer.url
         return f"http://{self.entry}" if self.entry else f"http://127.0.0.1:{self.plan.target.port}"
 
     @property

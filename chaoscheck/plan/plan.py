@@ -192,7 +192,8 @@ class BalancerSection(Section):
     """Who routes users' requests: haproxy, direct or external (auto: the engine's usual one).
 
     `url` and `header` are for external: the header of its answers that names the instance (by its container's name, id,
-    host name or address); `image` for haproxy in a container.
+    host name or address). `ca`: a file of the certificates that an https `url` is trusted by, in place of the system's.
+    `image` is for haproxy in a container.
     """
 
     kind: str = "auto"
@@ -200,6 +201,7 @@ class BalancerSection(Section):
     image: str | None = None
     url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
     header: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")] = None
+    ca: str | None = None
 
 
 def _address(text: str) -> str:
@@ -361,6 +363,14 @@ class Plan(Section):
         return raw
 
     @model_validator(mode="after")
+    def _opened_by_its_url(self) -> Plan:
+        """What users open is what is dialled by https: instances that are asked alone behind it believe so too."""
+        url = self.balancer.url or ""
+        if url.startswith("https:") and self.target.public_url is None:
+            return self.model_copy(update={"target": self.target.model_copy(update={"public_url": url})})
+        return self
+
+    @model_validator(mode="after")
     def _makes_sense(self) -> Plan:
         if self.instances == 1 and self.chaos.fault == "kill":
             raise ValueError("instances: 1 leaves nobody to serve while the only one is dead; use at least 2")
@@ -373,6 +383,8 @@ class Plan(Section):
             raise ValueError("balancer kind external needs its url")
         if self.balancer.header and self.balancer.kind != "external":
             raise ValueError("balancer.header is for kind external: other balancers name instances themselves")
+        if self.balancer.ca and not (self.balancer.url or "").startswith("https:"):
+            raise ValueError("balancer.ca is for an https url")
         if unknown := sorted({name for store in self.stores.values() for name in store.after} - self.stores.keys()):
             raise ValueError(f"stores: after names {unknown[0]}, which is no store")
         return self

@@ -23,6 +23,7 @@ from chaoscheck.model.ops import Op, Outcome
 from chaoscheck.plan.plan import Plan
 from chaoscheck.steps.proof import prove
 from chaoscheck.steps.transports.gevent_ import GeventTransport
+from chaoscheck.steps.transports.tls import Tls
 from chaoscheck.traffic.base import Assignment, Hello, Message, Stop, read_message
 from chaoscheck.traffic.crew import Crew
 from chaoscheck.traffic.spool import Spool
@@ -104,6 +105,7 @@ _NOTHING: Mapping[str, str] = {}
 def make_crew(assignment: Assignment, send: Callable[[Message], None]) -> Crew:
     """The crew of that assignment, run by gevent and seated by locust."""
     clock = MonotonicClock(assignment.clock_base_ns)
+    plan = Plan.model_validate_json(assignment.plan)
     environment = Environment(user_classes=[Seat], catch_exceptions=False)
     runner = environment.create_local_runner()
 
@@ -112,8 +114,8 @@ def make_crew(assignment: Assignment, send: Callable[[Message], None]) -> Crew:
 
     crew = Crew(
         assignment,
-        Plan.model_validate_json(assignment.plan),
-        transport=GeventTransport(clock),
+        plan,
+        transport=GeventTransport(clock, Tls(plan, Path(assignment.plan_folder))),
         clock=clock,
         book=Spool(Path(assignment.folder) / "history", assignment.run, assignment.worker),
         spawn=lambda task: gevent.spawn(guarded, task),

@@ -15,18 +15,27 @@ from pathlib import Path
 from chaoscheck.engines.base import Instance, SidecarSpec
 from chaoscheck.engines.ports import HOST, Ports
 from chaoscheck.model.places import Address, Incarnation
-from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.plan import LoadedPlan, Plan
 
 _HEAD = b"HTTP/1.1 %d X\r\nContent-Length: 2\r\nX-Chaoscheck-Instance: forged\r\nX-Chaoscheck-Balancer: none\r\n\r\nok"
 _STEP = {"get": "/"}
 
 
-def plan_of(kind: str, **balancer: str) -> Plan:
+def plan_of(kind: str, **balancer: str) -> LoadedPlan:
     """A plan that asks for that balancer."""
+    return LoadedPlan(plan=_plan({}, {"kind": kind, **balancer}), path=Path("plan.yaml"), text="", lines={})
+
+
+def entered(url: str, ca: str, **target: str) -> Plan:
+    """A plan whose users enter by that https URL."""
+    return _plan(target, {"kind": "external", "url": url, "ca": ca})
+
+
+def _plan(target: dict[str, str], balancer: dict[str, str]) -> Plan:
     return Plan.model_validate(
         {
-            "target": {"command": ["true"]},
-            "balancer": {"kind": kind, **balancer},
+            "target": {"command": ["true"], **target},
+            "balancer": balancer,
             "promises": {"page": {"kind": "kept", "do": _STEP, "see": _STEP}},
         }
     )

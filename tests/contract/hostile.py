@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -65,6 +66,7 @@ ANSWERS: dict[str, bytes] = {
     "/garbage": b"\x16\x03\x01 this is not HTTP at all\r\n\r\n",
     "/idle-close": _fine(b"hello"),
     "/idle-junk": _fine(b"hello"),
+    "/followed": _fine(b"hello") + _fine(b"nobody asked" * 2_000),
 }
 CLOSING = frozenset(
     {
@@ -93,9 +95,13 @@ ACTS: dict[str, Callable[[socket.socket], None]] = {
 
 
 class Hostile:
-    """Listens on 127.0.0.1. `arrived` counts requests by path, `connections` has the connection of each, in order."""
+    """Listens on 127.0.0.1, by TLS where it has certificates.
 
-    def __init__(self) -> None:
+    `arrived` counts requests by path, `connections` has the connection of each, in order.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.tls = tls
         self.arrived: Counter[str] = Counter()
         self.bodies: list[bytes] = []
         self.heads: list[bytes] = []
@@ -121,6 +127,9 @@ class Hostile:
     def _serve(self, connection: socket.socket, number: int) -> None:
         connection.settimeout(5)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.tls:
+            with contextlib.suppress(OSError):
+                connection = self.tls.wrap_socket(connection, server_side=True)
         with contextlib.suppress(OSError), connection, connection.makefile("rb") as lines:
             while path := self._read(lines, number):
                 if path in ACTS:

@@ -1,4 +1,4 @@
-"""A tiny real server of websockets and events, to run as a process: `python streaming.py PORT`.
+"""A tiny real server of websockets and events, to run as a process: `python streaming.py PORT [PEM]`, by TLS with PEM.
 
 `/ws` and `/events` greet, then bring what is posted to `/say`; `/large` brings one message of 300 kB in many frames,
 `/closes` one message and the end, `/refused` a 403, `/page` a page. `/pid` tells who to kill.
@@ -102,4 +102,5 @@ APP = Starlette(
 )
 
 if __name__ == "__main__":
-    uvicorn.run(APP, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    pem = sys.argv[2] if len(sys.argv) > 2 else None
+    uvicorn.run(APP, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", ssl_certfile=pem, ssl_keyfile=pem)

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from balancer_stage import entered
+from samples.certificates import authority
 
 from chaoscheck.engines.fake_network import FakeTransport, Network
 from chaoscheck.engines.world import World
@@ -20,9 +22,10 @@ from chaoscheck.model.places import Address
 from chaoscheck.steps.base import EVENTS, WEBSOCKET, Stream, Streams, Trouble, Wire
 from chaoscheck.steps.transports.gevent_ import GeventTransport
 from chaoscheck.steps.transports.requests_ import RequestsTransport
+from chaoscheck.steps.transports.tls import Tls
 
 HERE = Path(__file__).parent
-MAKERS: dict[str, Callable[[Clock], RequestsTransport | GeventTransport]] = {
+MAKERS: dict[str, Callable[[Clock, Tls], RequestsTransport | GeventTransport]] = {
     "requests": RequestsTransport,
     "gevent": GeventTransport,
 }
@@ -32,17 +35,22 @@ CLOCK = MonotonicClock()
 class Server:
     """The process, and how to reach it."""
 
-    def __init__(self) -> None:
+    def __init__(self, scheme: str = "http") -> None:
+        self.scheme = scheme
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.address = Address("127.0.0.1", free.getsockname()[1])
-        self.process = subprocess.Popen([sys.executable, str(HERE / "streaming.py"), str(self.address.port)])
-        transport, deadline = RequestsTransport(CLOCK), time.monotonic() + 20
+        pem = [str(authority().pem())] if scheme == "https" else []
+        self.process = subprocess.Popen([sys.executable, str(HERE / "streaming.py"), str(self.address.port), *pem])
+        url = f"{scheme}://{self.address}"
+        plan = entered(url, str(authority().ca)) if pem else None
+        self.plan, self.tls = plan.model_dump_json(by_alias=True) if plan else "", Tls(plan)
+        transport, deadline = RequestsTransport(CLOCK, self.tls), time.monotonic() + 20
         while transport.send(self.address, wire("/pid")).status != 200:
             assert time.monotonic() < deadline, "the server did not start"
             time.sleep(0.05)
 
     def say(self, text: str) -> None:
-        answer = RequestsTransport(CLOCK).send(self.address, wire("/say", "POST", text.encode()))
+        answer = RequestsTransport(CLOCK, self.tls).send(self.address, wire("/say", "POST", text.encode()))
         assert answer.status == 202
 
     def kill(self) -> None:
@@ -54,16 +62,21 @@ def wire(path: str, method: str = "GET", body: bytes = b"") -> Wire:
     return Wire(method, path, (("Host", "shop.test"), ("Cookie", "a=1")), body, 5.0)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
+@pytest.fixture(scope="module", params=["http", "https"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    server = Server(request.param)
     yield server
     server.kill()
 
 
 @pytest.fixture(params=list(MAKERS))
-def transport(request: pytest.FixtureRequest) -> Iterator[Streams]:
-    transport = MAKERS[request.param](CLOCK)
+def maker(request: pytest.FixtureRequest) -> Callable[[Clock, Tls], RequestsTransport | GeventTransport]:
+    return MAKERS[request.param]
+
+
+@pytest.fixture
+def transport(server: Server, maker: Callable[[Clock, Tls], RequestsTransport | GeventTransport]) -> Iterator[Streams]:
+    transport = maker(CLOCK, server.tls)
     yield transport
     transport.close()
 
@@ -155,11 +168,13 @@ def test_server_that_never_answers_is_a_timeout(transport: Streams) -> None:
 
 
 @pytest.mark.parametrize(("kind", "path", "status", "more"), PATHS)
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_sigkill_of_the_server_ends_the_stream_at_once(
-    transport: Streams, kind: str, path: str, status: int, more: str
+    maker: Callable[[Clock, Tls], Streams], scheme: str, kind: str, path: str, status: int, more: str
 ) -> None:
     """Whoever waits for a message learns of the death long before the wait is over, and hears what came before it."""
-    server = Server()
+    server = Server(scheme)
+    transport = maker(CLOCK, server.tls)
     stream = transport.open(server.address, wire(path), kind)
     assert heard(stream) == '{"text": "ready"}' + more
     server.say("before")
@@ -181,9 +196,11 @@ import sys, time, gevent
 from chaoscheck.model.clock import NS, MonotonicClock
 from chaoscheck.model.places import Address
 from chaoscheck.steps.base import Wire
+from chaoscheck.plan.plan import Plan
 from chaoscheck.steps.transports.gevent_ import GeventTransport
+from chaoscheck.steps.transports.tls import Tls
 clock = MonotonicClock()
-transport = GeventTransport(clock)
+transport = GeventTransport(clock, Tls(Plan.model_validate_json(sys.argv[2])) if sys.argv[2] else None)
 address = Address("127.0.0.1", int(sys.argv[1]))
 wire = Wire("GET", "/ws", (("Host", "shop.test"),), b"", 5.0)
 streams = [transport.open(address, wire, "websocket") for _ in range(200)]
@@ -208,7 +225,10 @@ for stream in streams:
 def test_hundreds_of_streams_under_gevent_block_nobody(server: Server) -> None:
     """As in a load worker: every listener hears, and others run meanwhile."""
     done = subprocess.run(
-        [sys.executable, "-c", PATCHED, str(server.address.port)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", PATCHED, str(server.address.port), server.plan],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.stdout.split() == ["202", "200", "True"], done.stderr
 
@@ -220,7 +240,7 @@ def test_the_simulator_s_transport_has_streams_too() -> None:
 
 def test_threads_end_with_their_streams(server: Server) -> None:
     """Nothing stays behind when a stream is closed."""
-    transport = RequestsTransport(CLOCK)
+    transport = RequestsTransport(CLOCK, server.tls)
     before = threading.active_count()
     streams = [transport.open(server.address, wire("/ws"), WEBSOCKET) for _ in range(20)]
     for stream in streams:

@@ -8,10 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
+from balancer_stage import entered
 from hostile import ANSWERS, Hostile
+from samples.certificates import Authority, authority
 
 from chaoscheck.errors import ProbeTrouble
 from chaoscheck.model.clock import Clock, MonotonicClock
@@ -20,22 +23,35 @@ from chaoscheck.steps.base import Answer, Transport, Trouble, Wire
 from chaoscheck.steps.proof import HangUp, prove
 from chaoscheck.steps.transports.gevent_ import GeventTransport
 from chaoscheck.steps.transports.requests_ import RequestsTransport
+from chaoscheck.steps.transports.tls import Tls
 
-MAKERS: dict[str, Callable[[Clock], Transport]] = {"requests": RequestsTransport, "gevent": GeventTransport}
+MAKERS: dict[str, Callable[[Clock, Tls], Transport]] = {"requests": RequestsTransport, "gevent": GeventTransport}
 
 
-@pytest.fixture
-def server() -> Iterator[Hostile]:
-    server = Hostile()
+@pytest.fixture(params=["http", "https"])
+def server(request: pytest.FixtureRequest) -> Iterator[Hostile]:
+    server = Hostile(authority().context() if request.param == "https" else None)
     yield server
     server.stop()
 
 
 @pytest.fixture(params=list(MAKERS))
-def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
-    transport = MAKERS[request.param](MonotonicClock())
+def maker(request: pytest.FixtureRequest) -> Callable[[Clock, Tls], Transport]:
+    return MAKERS[request.param]
+
+
+@pytest.fixture
+def transport(request: pytest.FixtureRequest, maker: Callable[[Clock, Tls], Transport]) -> Iterator[Transport]:
+    """It speaks to the test's server as that wants it, and plainly to all others."""
+    server = request.getfixturevalue("server") if "server" in request.fixturenames else None
+    transport = maker(MonotonicClock(), secured(server.address) if server and server.tls else Tls())
     yield transport
     transport.close()
+
+
+def secured(address: Address, **target: str) -> Tls:
+    """What a plan with that entry comes to."""
+    return Tls(entered(f"https://{address}", str(authority().ca), **target))
 
 
 def wire(path: str, method: str = "GET", body: bytes = b"", timeout_s: float = 5.0) -> Wire:
@@ -141,6 +157,13 @@ def test_connection_spoilt_while_idle_is_not_sent_into(transport: Transport, ser
     time.sleep(0.15)
     assert seen(transport.send(server.address, wire("/ok", "POST"))) == (200, b"hello", Trouble.NONE, True)
     assert server.connections == [1, 2]
+
+
+def test_answer_that_nobody_asked_for_is_never_another_s(transport: Transport, server: Hostile) -> None:
+    """Nor what came in one piece with the answer before it."""
+    for _ in range(3):
+        for path in ("/followed", "/ok"):
+            assert seen(transport.send(server.address, wire(path))) == (200, b"hello", Trouble.NONE, True)
 
 
 def test_body_over_the_limit_is_cut(transport: Transport, server: Hostile) -> None:
@@ -258,3 +281,49 @@ def test_proof_holds_in_a_process_that_gevent_patched() -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
     assert (ran.stdout, ran.returncode) == ("1 1\n", 0), ran.stderr
+
+
+def test_certificate_of_a_stranger_is_not_spoken_to(maker: Callable[[Clock, Tls], Transport]) -> None:
+    """Who isn't trusted, or is somebody else, gets nothing."""
+    for server, tls in (
+        (Hostile(Authority().context()), secured),
+        (Hostile(authority().context("other.test")), secured),
+        (Hostile(authority().context()), partial(secured, public_url="https://other.test")),
+    ):
+        transport = maker(MonotonicClock(), tls(server.address))
+        answer = transport.send(server.address, wire("/ok", "POST"))
+        assert (answer.trouble, answer.sent) == (Trouble.UNREACHABLE, False)
+        assert not server.arrived
+        transport.close()
+        server.stop()
+
+
+def test_certificate_is_that_of_the_host_that_users_open(maker: Callable[[Clock, Tls], Transport]) -> None:
+    """An entry may be dialled by its address: `public_url` says who has to answer there."""
+    server = Hostile(authority().context("staging.test"))
+    transport = maker(MonotonicClock(), secured(server.address, public_url="https://staging.test"))
+    assert seen(transport.send(server.address, wire("/ok"))) == (200, b"hello", Trouble.NONE, True)
+    transport.close()
+    server.stop()
+
+
+def test_entry_that_speaks_no_tls_gets_nothing(maker: Callable[[Clock, Tls], Transport]) -> None:
+    """A plain http port behind an https URL: nothing was sent that it could have understood."""
+    server = Hostile()
+    transport = maker(MonotonicClock(), secured(server.address))
+    answer = transport.send(server.address, wire("/ok", "POST", timeout_s=0.5))
+    assert (answer.sent, dict(server.arrived)) == (False, {})
+    transport.close()
+    server.stop()
+
+
+def test_handshake_that_never_ends_is_a_connect_timeout(maker: Callable[[Clock, Tls], Transport]) -> None:
+    """The time limit is of the whole attempt."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = Address(*silent.getsockname()[:2])
+        transport = maker(MonotonicClock(), secured(address))
+        began = time.monotonic()
+        answer = transport.send(address, wire("/ok", timeout_s=0.3))
+        transport.close()
+    assert (answer.trouble, answer.sent) == (Trouble.CONNECT_TIMEOUT, False)
+    assert time.monotonic() - began < 1.0

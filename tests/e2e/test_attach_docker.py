@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+from samples.certificates import authority
 from samples.desk import Desk
 from samples.fleets import need
 from samples.project import REDIS, SHOP, Project, await_answer, project
@@ -105,19 +106,33 @@ def test_try_probes_every_pair_and_kills_nobody(staged: tuple[Project, list[str]
 def test_run_with_names_and_shared_sessions_passes_and_spares_the_bystanders(
     staged: tuple[Project, list[str], list[str]], desk: Desk
 ) -> None:
-    """Each shop died, its restart policy brought it back, and nobody else's life was touched."""
+    """Each shop died, its restart policy brought it back, nobody else's life was touched, and all went by https."""
     made, shops, bystanders = staged
     before = [made.life(id_) for id_ in bystanders]
     born = [made.life(id_) for id_ in shops]
     entry = made.balancer(shops)
     await_answer(entry)
-    plan = attached(desk, made, {"url": f"http://{entry}"}, balancer={"header": "X-Served-By"})
+    target = {"url": f"https://{entry.host}", "public_url": "https://shop.test"}
+    plan = attached(desk, made, target, balancer={"header": "X-Served-By", "ca": str(authority().ca)})
     ended = desk.run("run", plan, "--allow-kill")
     assert (ended.code, ended.result().verdict) == (0, Verdict.PASS), ended.said
     assert [kill.confirmed for kill in ended.result().kills if kill.mode != "sham"] == [True] * 3
     assert [made.life(id_) for id_ in bystanders] == before
     now = [made.life(id_) for id_ in shops]
     assert all(running and since != old for (running, since), (_, old) in zip(now, born, strict=True))
+
+
+def test_entry_whose_certificate_nobody_signed_gets_nothing(
+    staged: tuple[Project, list[str], list[str]], desk: Desk
+) -> None:
+    """It is said at once, with what to add."""
+    made, shops, _ = staged
+    entry = made.balancer(shops, name="stranger")
+    await_answer(entry)
+    ended = desk.run("try", attached(desk, made, {"url": f"https://{entry.host}", "public_url": "https://shop.test"}))
+    assert ended.code == INVALID, ended.said
+    assert f"the certificate of the balancer at {entry.host}:443 is not trusted" in ended.out
+    assert "balancer.ca" in ended.out
 
 
 def test_run_that_can_not_tell_instances_apart_can_not_pass_and_says_what_to_add(

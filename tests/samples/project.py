@@ -16,6 +16,7 @@ import docker
 
 from chaoscheck.engines.docker.images import Images
 from chaoscheck.model.places import Address
+from samples.certificates import authority
 from samples.fleets import ask
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,7 @@ defaults
     retry-on conn-failure
 frontend users
     bind :80
+    bind :443 ssl crt /tmp/h.pem
     default_backend shop
 backend shop
     balance roundrobin
@@ -89,7 +91,7 @@ class Project:
         return bool(state["Running"]), str(state["StartedAt"])
 
     def balancer(self, shops: list[str], *, name: str = "proxy", header: str = "X-Served-By") -> Address:
-        """A HAProxy of the user's, which names who answered in that header, if any."""
+        """A HAProxy of the user's, which names who answered in that header, if any; on 443 it is https://shop.test."""
         names = [self.client.inspect_container(id_)["Name"].lstrip("/") for id_ in shops]
         servers = "".join(f"    server {name} {name}:8000\n" for name in names)
         text = PROXY_CONFIG + (f"    http-response set-header {header} %s\n" if header else "") + servers
@@ -97,8 +99,8 @@ class Project:
             name,
             self.image("proxy", PROXY),
             entrypoint=["sh", "-c"],
-            command=['printf %s "$CONFIG" > /tmp/h.cfg && exec haproxy -f /tmp/h.cfg'],
-            environment={"CONFIG": text},
+            command=['printf %s "$CONFIG" > /tmp/h.cfg; printf %s "$PEM" > /tmp/h.pem; exec haproxy -f /tmp/h.cfg'],
+            environment={"CONFIG": text, "PEM": authority().pem("shop.test").read_text()},
         )
         return self.address(id_, 80)
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from chaoscheck.engines.attach.doorway import Doorway
 from chaoscheck.engines.attach.finding import (
@@ -39,7 +38,7 @@ from chaoscheck.engines.docker.base import (
 from chaoscheck.engines.ports import Ports
 from chaoscheck.engines.refusal import refuses
 from chaoscheck.errors import EnvironmentTrouble, PlanError
-from chaoscheck.model.places import Address, Incarnation
+from chaoscheck.model.places import Address, Incarnation, dialled
 from chaoscheck.plan.plan import Attach
 
 KILL_LIMIT_S = 10.0
@@ -261,8 +260,7 @@ class AttachFleet:
         return there[way]
 
     def _entry(self) -> Address:
-        parts = urlsplit(self._site.plan.plan.balancer.url or "")
-        return Address(parts.hostname or "", parts.port or 80)
+        return dialled(self._site.plan.plan.balancer.url or "")
 
     def _port(self, seen: Seen) -> int:
         target = self._site.plan.plan.target

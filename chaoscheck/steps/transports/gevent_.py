@@ -15,6 +15,7 @@ from chaoscheck.model.clock import Clock
 from chaoscheck.model.places import Address
 from chaoscheck.steps.base import Answer, Stream, Trouble, Wire
 from chaoscheck.steps.transports.streams import open_stream
+from chaoscheck.steps.transports.tls import Tls, TlsSocket
 
 BODY_LIMIT = 10_000_000  # bytes; a longer body is CUT
 _RECEIVE = 65_536
@@ -29,7 +30,7 @@ class _Parser(HTTPResponseParser):
         super().__init__()
         self.headers: list[tuple[str, str]] = []
         self.parts: list[bytes] = []
-        self.size = 0
+        self.size = self.status = 0
         self.has_headers = self.is_whole = self.has_more = False
         self._is_head = is_head
         self._name = ""
@@ -58,7 +59,8 @@ class _Parser(HTTPResponseParser):
         if 100 <= status < 200 and status != 101:
             self.headers.clear()
             return False
-        self.has_headers = not self.has_more
+        if not self.has_more:
+            self.has_headers, self.status = True, status
         return self._is_head
 
     def _on_body(self, data: bytes) -> None:
@@ -80,21 +82,22 @@ class _Parser(HTTPResponseParser):
 class _Connection:
     """A connection, and the deadline of the attempt that has it."""
 
-    __slots__ = ("is_late", "socket", "status")
+    __slots__ = ("is_late", "raw", "socket", "status")
 
-    def __init__(self, socket: Any) -> None:
+    def __init__(self, raw: Any, socket: Any) -> None:
+        self.raw = raw
         self.socket = socket
         self.is_late = False
         self.status = 0
 
     def is_idle(self) -> bool:
         """Whether nothing came since its last answer: neither an end of stream nor bytes that nobody asked for."""
-        self.socket.settimeout(0.0)
+        self.raw.settimeout(0.0)
         try:
-            self.socket.recv(1, stdlib.MSG_PEEK)
+            self.raw.recv(1, stdlib.MSG_PEEK)
         except BlockingIOError:
-            self.socket.settimeout(None)
-            return True
+            self.raw.settimeout(None)
+            return not isinstance(self.socket, TlsSocket) or self.socket.is_quiet()
         except OSError:
             return False
         return False
@@ -118,8 +121,9 @@ class GeventTransport:
     A body over 10 MB is CUT. The time limit is of the whole attempt, connecting and reading included.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, tls: Tls | None = None) -> None:
         self._clock = clock
+        self._tls = tls or Tls()
         self._idle: dict[Address, list[_Connection]] = {}
         self._loop = gevent.get_hub().loop
 
@@ -129,7 +133,7 @@ class GeventTransport:
         connection = None if fresh else self._reuse(address)
         if connection is None:
             try:
-                connection = _connect(address, wire.timeout_s)
+                connection = self._connect(address, wire.timeout_s)
             except (OSError, UnicodeError) as error:  # the latter for a name that no resolver takes
                 self._forget(address)
                 return Answer(0, (), b"", _unconnected(error), False, sent_ns, self._clock.now_ns())
@@ -153,11 +157,18 @@ class GeventTransport:
         return Answer(status, tuple(parser.headers), body, trouble, sent, sent_ns, self._clock.now_ns())
 
     def open(self, address: Address, wire: Wire, kind: str) -> Stream:
-        return open_stream(self._clock, address, wire, kind)
+        return open_stream(self._clock, self._tls, address, wire, kind)
 
     def close(self) -> None:
         for address in list(self._idle):
             self._forget(address)
+
+    def _connect(self, address: Address, timeout_s: float) -> _Connection:
+        with gevent.Timeout(timeout_s, TimeoutError):
+            raw = gevent.socket.create_connection(address, timeout=timeout_s)
+            raw.setsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY, 1)
+            raw.settimeout(None)
+            return _Connection(raw, self._tls.over(raw, address))
 
     def _reuse(self, address: Address) -> _Connection | None:
         idle = self._idle.get(address)
@@ -178,13 +189,6 @@ class GeventTransport:
     def _forget(self, address: Address) -> None:
         for connection in self._idle.pop(address, ()):
             connection.close()
-
-
-def _connect(address: Address, timeout_s: float) -> _Connection:
-    socket = gevent.socket.create_connection(address, timeout=timeout_s)
-    socket.setsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY, 1)
-    socket.settimeout(None)
-    return _Connection(socket)
 
 
 def _exchange(connection: _Connection, wire: Wire) -> tuple[_Parser, Trouble, bool]:
@@ -217,7 +221,7 @@ def _receive(connection: _Connection, parser: _Parser) -> Trouble:
             if connection.is_late:
                 return Trouble.TIMEOUT
             parser.feed(data)
-            connection.status = parser.get_code()
+            connection.status = parser.status or parser.get_code()
             if not data and not parser.is_whole:
                 return Trouble.CUT if is_begun else Trouble.CLOSED
             is_begun = is_begun or connection.status > 0
@@ -239,7 +243,7 @@ def _unparsed(connection: _Connection, parser: _Parser, data: bytes, is_begun: b
     if not data:
         return Trouble.CUT if is_begun else Trouble.CLOSED
     if parser.has_headers:
-        connection.status = connection.status or parser.get_code()
+        connection.status = parser.status
         return Trouble.CUT
     return Trouble.GARBAGE
 

@@ -20,6 +20,7 @@ from chaoscheck.model.clock import Clock
 from chaoscheck.model.places import Address
 from chaoscheck.steps.base import Answer, Stream, Trouble, Wire
 from chaoscheck.steps.transports.streams import open_stream
+from chaoscheck.steps.transports.tls import Tls, TlsSocket
 
 BODY_LIMIT = 10_000_000  # bytes; a longer body is CUT
 _INTERIM_LIMIT = 16
@@ -32,6 +33,8 @@ class _Attempt(threading.local):
 
     deadline_s: float = 0.0
     sent: bool = False
+    address: Address
+    tls: Tls
 
     def left_s(self) -> float:
         left = self.deadline_s - time.monotonic()
@@ -44,12 +47,15 @@ _attempt = _Attempt()
 
 
 class _Socket(socket.socket):
-    """A socket whose every wait ends at the attempt's deadline, and which remembers that a byte may have left."""
+    """A socket whose every wait ends at the attempt's deadline."""
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         self.settimeout(_attempt.left_s())
-        _attempt.sent = True
         super().sendall(data, flags)
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        self.settimeout(_attempt.left_s())
+        return super().recv(size, flags)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         self.settimeout(_attempt.left_s())
@@ -108,10 +114,22 @@ class _Response(http.client.HTTPResponse):
 class _Connection(HTTPConnection):
     response_class = _Response
 
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and (not isinstance(self.sock, TlsSocket) or self.sock.is_quiet())
+
+    def send(self, data: Any) -> None:
+        """Remembers that a byte may have left."""
+        if self.sock is None:
+            self.connect()
+        _attempt.left_s()
+        _attempt.sent = True
+        super().send(data)
+
     def _new_conn(self) -> socket.socket:
         # The deadline bounds connecting as well: several addresses of one name share it.
         self.timeout = _attempt.left_s()
-        return _Socket(fileno=super()._new_conn().detach())
+        return _attempt.tls.over(_Socket(fileno=super()._new_conn().detach()), _attempt.address)  # type: ignore[no-any-return]
 
 
 class _Pool(HTTPConnectionPool):
@@ -130,14 +148,16 @@ class RequestsTransport:
     A body over 10 MB is CUT. The time limit is of the whole attempt, connecting and reading included.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, tls: Tls | None = None) -> None:
         self._clock = clock
+        self._tls = tls or Tls()
         self._adapter = _Adapter(max_retries=0, pool_maxsize=_IDLE_LIMIT)
 
     def send(self, address: Address, wire: Wire, *, fresh: bool = False) -> Answer:
         adapter = _Adapter(max_retries=0) if fresh else self._adapter
         started = time.monotonic()
         _attempt.deadline_s, _attempt.sent = started + wire.timeout_s, False
+        _attempt.address, _attempt.tls = address, self._tls
         sent_ns = self._clock.now_ns()
         try:
             status, headers, body, trouble = self._exchange(adapter, address, wire)
@@ -147,7 +167,7 @@ class RequestsTransport:
         return Answer(status, headers, body, trouble, _attempt.sent, sent_ns, self._clock.now_ns())
 
     def open(self, address: Address, wire: Wire, kind: str) -> Stream:
-        return open_stream(self._clock, address, wire, kind)
+        return open_stream(self._clock, self._tls, address, wire, kind)
 
     def close(self) -> None:
         self._adapter.close()
@@ -178,8 +198,7 @@ class RequestsTransport:
 def _request(address: Address, wire: Wire) -> requests.PreparedRequest:
     request = requests.PreparedRequest()
     request.method = wire.method
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    request.url = f"http://{host}:{address.port}{wire.path}"
+    request.url = f"http://{address}{wire.path}"
     # Without a word of ours urllib3 would put in words of its own.
     request.headers = CaseInsensitiveDict(
         {"User-Agent": SKIP_HEADER, "Accept-Encoding": SKIP_HEADER} | dict(wire.headers)

@@ -28,6 +28,7 @@ from wsproto.utilities import ProtocolError
 from chaoscheck.model.clock import NS, Clock
 from chaoscheck.model.places import Address
 from chaoscheck.steps.base import WEBSOCKET, Answer, Said, Trouble, Wire
+from chaoscheck.steps.transports.tls import Tls
 
 INBOX = 20_000
 """Messages that may wait to be listened to; a stream that brings more has ended, for what comes then is lost."""
@@ -82,12 +83,12 @@ class SocketStream:
         self.close()
 
 
-def open_stream(clock: Clock, address: Address, wire: Wire, kind: str) -> SocketStream:
+def open_stream(clock: Clock, tls: Tls, address: Address, wire: Wire, kind: str) -> SocketStream:
     """Connect and ask for the stream; the answer says what came of it. Never raises for what the network does."""
     sent_ns = clock.now_ns()
     deadline_s = time.monotonic() + wire.timeout_s
     try:
-        sock = socket.create_connection(address, timeout=wire.timeout_s)
+        sock = tls.over(socket.create_connection(address, timeout=wire.timeout_s), address)
     except (OSError, UnicodeError) as error:
         return SocketStream(clock, Answer(0, (), b"", _unconnected(error), False, sent_ns, clock.now_ns()), None)
     talk = _Talk(sock, deadline_s)

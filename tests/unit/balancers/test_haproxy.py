@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from chaoscheck.balancers.haproxy import DEFAULT_IMAGE, HAProxy, listening_host, sidecar_spec
@@ -10,11 +12,15 @@ from chaoscheck.engines.base import Instance
 from chaoscheck.errors import EnvironmentTrouble
 from chaoscheck.model.clock import MonotonicClock
 from chaoscheck.model.places import Address, Incarnation
-from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.plan import LoadedPlan, Plan
 
 SETUP = Setup(host="127.0.0.1", entry=1, admin=2, sticky=False, servers=())
 STEP = {"get": "/"}
-PLAN = Plan.model_validate({"target": {"image": "x"}, "promises": {"page": {"kind": "kept", "do": STEP, "see": STEP}}})
+PAGE = {"kind": "kept", "do": STEP, "see": STEP}
+PLAN = LoadedPlan(
+    plan=Plan.model_validate({"target": {"image": "x"}, "promises": {"page": PAGE}}),
+    path=Path("plan.yaml"), text="", lines={},
+)  # fmt: skip
 
 
 def instance_at(host: str) -> Instance:

@@ -110,7 +110,12 @@ def test_uploads_stand_as_files_by_name(do: dict[str, Any], sent: str) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["Authorization: Bearer $token", '{"a": "it\'s $token; `id` \\\\ $HOME"}', "plain", "http://$ENTRY/notes/$token?q=$5"],
+    [
+        "Authorization: Bearer $token",
+        '{"a": "it\'s $token; `id` \\\\ $HOME"}',
+        "plain",
+        "http://$ENTRY/notes/$token?q=$5",
+    ],
 )
 def test_shell_fills_in_what_was_taken_and_nothing_else(word: str) -> None:
     """A line of a chain is sent again by hand once its variables are set."""
@@ -119,3 +124,28 @@ def test_shell_fills_in_what_was_taken_and_nothing_else(word: str) -> None:
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, timeout=10)
     assert said.stdout == word.replace("$token", "T").replace("$ENTRY", "there")
     assert not said.stderr
+
+
+@pytest.mark.parametrize(
+    ("target", "balancer", "dialled"),
+    [
+        ({}, {"url": "https://shop.test"}, "curl -si -b jar -c jar {proto} https://shop.test/n"),
+        (
+            {"public_url": "https://shop.test"},
+            {"url": "https://127.0.0.1:8443", "ca": "my ca.pem"},
+            "curl -si -b jar -c jar --cacert 'my ca.pem' --connect-to ::127.0.0.1:8443 {proto} https://shop.test/n",
+        ),
+        ({"public_url": "https://shop.test"}, {"url": "http://127.0.0.1"}, "-H 'Host: shop.test' {proto} \"http://$ENTRY/n\""),
+    ],
+)
+def test_entry_is_dialled_as_users_did(target: dict[str, str], balancer: dict[str, str], dialled: str) -> None:
+    """By https with the certificates that the run trusted, and the name that they are for."""
+    raw = {
+        "target": {"command": ["serve"], **target},
+        "balancer": {"kind": "external", **balancer},
+        "promises": {"p": {"kind": "kept", "do": {"post": "/n"}, "see": {"get": "/n"}}},
+    }
+    ops = [op("see", "gone", at=30, via="lb", lane="matrix")]
+    chain = pair_chain(Pair(CELL, user="al", ops=ops), Plan.model_validate(raw), timeline([CELL]))
+    proto = "-H 'X-Forwarded-Proto: https'"
+    assert chain[0].curl.endswith(dialled.format(proto=proto))
