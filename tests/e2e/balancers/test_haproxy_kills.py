@@ -61,7 +61,7 @@ def opened(engine: Engine, tmp_path: Path) -> Iterator[Killer]:
         for each in living:
             await_ready(each)
         began = time.monotonic()
-        balancer.open(fleet, plan.plan, living, clock)
+        balancer.open(fleet, plan, living, clock)
         print(f"open took {time.monotonic() - began:.2f} s")
         yield Killer(fleet, balancer, clock, living)
     finally:
