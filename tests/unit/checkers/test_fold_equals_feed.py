@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -80,6 +82,24 @@ def test_fold_any_history_says_what_feed_says(
     for checker in (folded, fed):
         checker.forget("s1")
     assert told(folded) == told(fed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fold_every_short_history_of_one_object_says_what_feed_says(kind: type[Fold]) -> None:
+    """All of four turns."""
+    turns = [("do", "ok", "0"), ("do", "ok", "1"), ("do", "fail", "1"), ("do", "unknown", "1"), ("undo", "ok", "")]
+    turns += [("undo", "unknown", ""), ("see", "ok", "0"), ("see", "ok", "1"), ("see", "gone", "")]
+    for script in product(turns, repeat=4):
+        ops = [
+            op(action, outcome, at=number * STEP, value=f"run.s1.{what}" if action == "do" else "",
+               seen=f"run.s1.{what}" if what and action == "see" else "", who=f"web-{1 + number % 2}.1")
+            for number, (action, outcome, what) in enumerate(script)
+        ]  # fmt: skip
+        folded, fed = kind("p"), kind("p")
+        folded.fold(ops)
+        for each in ops:
+            fed.feed(each)
+        assert told(folded) == told(fed), script
 
 
 def test_fold_retry_that_succeeded_is_no_longer_a_failed_write() -> None:

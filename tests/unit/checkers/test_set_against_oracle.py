@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 
 import pytest
 from hypothesis import given, settings
@@ -210,3 +211,20 @@ def test_set_fold_an_element_shown_twice_is_no_text_to_be_expected(
         fed.feed(each)
     assert [one.name for one in folded.tally().anomalies][-1:] == [anomaly]
     assert told(folded) == told(fed)
+
+
+def test_set_fold_every_short_history_of_one_element_says_what_feed_says() -> None:
+    """All of four turns: what a read will show is told ahead wherever it can be, and nowhere else."""
+    reads = [[], [ONE], [ONE, ONE], ["gift"], ["gift", ONE]]
+    turns: list[tuple[str, str, object]] = [
+        *[("do", outcome, ONE) for outcome in ("ok", "fail", "unknown")],
+        *[("undo", outcome, ONE) for outcome in ("ok", "unknown")],
+        *[("see", "ok", read) for read in reads],
+    ]
+    for script in product(turns, repeat=4):
+        ops = history(list(script))
+        folded, fed = SetChecker("p"), SetChecker("p")
+        folded.fold(Batch(ops))
+        for each in ops:
+            fed.feed(each)
+        assert told(folded) == told(fed), script
