@@ -201,7 +201,7 @@ def clean() -> None:
 @app.command()
 def schema() -> None:
     """Print the plan's JSON Schema (draft-07), for editors."""
-    from chaoscheck.plan.load import schema as plan_schema
+    from chaoscheck.plan.schema import schema as plan_schema
 
     typer.echo(json.dumps(plan_schema(), indent=2))
 

@@ -132,7 +132,7 @@ def _write(plan: Path, given: Given, *, ask: bool) -> Draft:
     """Plan and schema, and on standard error what was found, before anything is asked."""
     from chaoscheck.drafting.gather import gather
     from chaoscheck.drafting.write import write
-    from chaoscheck.plan.load import schema
+    from chaoscheck.plan.schema import schema
 
     draft = gather(given)
     told = _tell(draft, given)

@@ -111,14 +111,6 @@ def _named(raw: Mapping[str, Any], *, without_default: bool = False) -> set[str]
     return {found[1] for found in _ENV.finditer(text) if not (without_default and found[2] is not None)}
 
 
-def schema() -> dict[str, Any]:
-    """The plan's JSON Schema as draft-07, which YAML editors read."""
-    made = Plan.model_json_schema(mode="validation", by_alias=True)
-    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": "chaoscheck plan", **_draft7(made)} | {
-        "title": "chaoscheck plan"
-    }
-
-
 def as_written(keys: Sequence[str], lines: Mapping[str, int]) -> list[str]:
     """Without what a short form left out: `accounts: [ann, 5]` has no `names`, and a step that is no list no number."""
     written: list[str] = []
@@ -292,15 +284,3 @@ def _model_in(annotation: Any) -> Any:
         if found is not None:
             return found
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
-
-
-def _draft7(value: Any) -> Any:
-    """Pydantic writes 2020-12; draft-07 says definitions and array items otherwise."""
-    if isinstance(value, dict):
-        renamed = {("definitions" if key == "$defs" else key): _draft7(item) for key, item in value.items()}
-        if "prefixItems" in renamed:
-            renamed["items"] = renamed.pop("prefixItems")
-        return renamed
-    if isinstance(value, list):
-        return [_draft7(item) for item in value]
-    return value.replace("#/$defs/", "#/definitions/") if isinstance(value, str) else value

@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from chaoscheck.errors import PlanError
-from chaoscheck.plan.load import OVERRIDES, load_plan, schema
+from chaoscheck.plan.load import OVERRIDES, load_plan
 from chaoscheck.plan.plan import Plan
+from chaoscheck.plan.schema import schema
 
 SECRET = "tk-'5f0c\\2b9e71-and-so-on"
 PLAN = """\
