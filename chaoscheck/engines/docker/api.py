@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +14,7 @@ import docker
 import requests
 import urllib3
 from docker.context import ContextAPI
+from docker.context.config import get_current_context_name
 from docker.errors import APIError, DockerException, NotFound
 
 from chaoscheck.errors import EngineLost, EngineUnavailable, EnvironmentTrouble, PortTaken
@@ -22,16 +25,26 @@ _FOREIGN_HINT = "CHAOSCHECK_PUBLISH must be an address of the engine's host; 0.0
 _PORT = re.compile(r"port is already allocated|address already in use|bind for \S+ failed", re.IGNORECASE)
 
 
+class _Client(docker.APIClient):  # type: ignore[misc]
+    """Trusts whom docker's own settings name: REQUESTS_CA_BUNDLE is about others, and `requests` would prefer it."""
+
+    def merge_environment_settings(self, url: str, proxies: Any, stream: Any, verify: Any, cert: Any) -> dict[str, Any]:
+        settings = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return {**settings, "verify": self.verify if verify is None else verify}
+
+
 def connect(*, timeout_s: float = CALL_S) -> Any:
     """A client of the engine that DOCKER_HOST, or else docker's current context, names. Raises EngineUnavailable."""
-    settings = docker.utils.kwargs_from_env()
     base_url = where()
     try:
-        client = docker.APIClient(**{**settings, "base_url": base_url or None, "version": "auto", "timeout": timeout_s})
+        settings = docker.utils.kwargs_from_env()
+        if "base_url" not in settings and (context := _context()):
+            settings["tls"] = context.TLSConfig
+        client = _Client(**{**settings, "base_url": base_url or None, "version": "auto", "timeout": timeout_s})
         client.ping()
-    except (DockerException, requests.RequestException, OSError) as error:
+    except _trouble() as error:
         raise EngineUnavailable(
-            f"no container engine answers at {base_url or 'the default socket'} ({_short(error)})",
+            f"no container engine answers at {base_url or 'the default socket'} ({_why(base_url, error)})",
             hint="start it, or use the process engine with a target.command",
         ) from None
     return client
@@ -47,18 +60,28 @@ def silence() -> str:
 
 
 def where() -> str:
-    """The URL of that engine; "" for the default socket."""
-    said = str(docker.utils.kwargs_from_env().get("base_url") or _context_host())
+    """The URL of that engine; "" for the default socket. Raises EngineUnavailable."""
+    said = os.environ.get("DOCKER_HOST") or str(getattr(_context(), "Host", ""))
     # `DOCKER_HOST=10.0.0.7:2375` is dialled by TCP.
     return said if not said or urlsplit(said).scheme in _SCHEMES else f"tcp://{said}"
 
 
-def _context_host() -> str:
+def _context() -> Any:
+    """Docker's context, DOCKER_CONTEXT's or the current one, where it names an engine; else None.
+
+    Raises EngineUnavailable for one that isn't there: the default engine in its place may be anybody's.
+    """
     try:
-        context = ContextAPI.get_current_context()
-        return str(context.Host) if context and context.Host else ""
+        name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+        context = ContextAPI.get_context(name)
     except (DockerException, OSError, ValueError, KeyError):
-        return ""
+        return None
+    if context is None:
+        raise EngineUnavailable(
+            f"docker's context is said to be '{name}' (DOCKER_CONTEXT, or `docker context use`), which isn't there",
+            hint="`docker context ls` lists those that are",
+        )
+    return context if context.Host else None
 
 
 @contextmanager
@@ -68,7 +91,7 @@ def talking(doing: str) -> Iterator[None]:
         yield
     except APIError as error:
         raise _refused(doing, error) from None
-    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+    except _trouble() as error:
         raise EngineLost(
             f"the container engine stopped answering (could not {doing}: {_short(error)})",
             hint="see the engine's own log; `chaoscheck clean` removes what is left once it is back",
@@ -95,6 +118,21 @@ def inspect_raw(client: Any, id_: str) -> dict[str, Any] | None:
         except NotFound:
             return None
         return found
+
+
+def _trouble() -> tuple[type[Exception], ...]:
+    """What an engine that can't be talked to raises; over ssh it is the library's own, where that is in use."""
+    ssh = sys.modules.get("paramiko")
+    own = (ssh.SSHException, EOFError) if ssh else ()
+    return (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError, *own)
+
+
+def _why(base_url: str, error: Exception) -> str:
+    if not base_url.startswith("ssh://"):
+        return _short(error)
+    if "install paramiko" in str(error).lower():
+        return "ssh:// needs pip install 'chaoscheck[ssh]'"
+    return f"{_short(error)}; ssh has to get there without a question: see `ssh {base_url[6:]}`"
 
 
 def _refused(doing: str, error: APIError) -> EnvironmentTrouble:
