@@ -109,6 +109,8 @@ def run(loaded: LoadedPlan, options: Options) -> tuple[Result, RunFolder]:
                 testify(stage, prober.trouble, sound=sound)
             if sound and not options.only_try and not stage.enough():
                 _under_load(stage, prober.accounts_used)
+                # A store that died since the last look explains what was lost, and ends the run as it would have then.
+                stage.watch()
             stage.emit(events.RunEnded)
         result = _conclude_unless_stopped(folder, interrupts)
         write_index(options.reports)
@@ -129,7 +131,6 @@ def _under_load(stage: Stage, accounts_used: int) -> None:
     settle(stage)
     stage.enter(Phase.FINAL)
     final_reads(stage)
-    stage.watch()
 
 
 def _shown(folder: RunFolder, options: Options) -> Callable[[], bool]:

@@ -105,7 +105,7 @@ def explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
 
 def _explain(anomaly: Anomaly, evidence: Evidence) -> Explained:
     read = anomaly.read
-    if any(store.t_ns <= max(read.done_ns, read.sent_ns) for store in evidence.known.of(StoreDied)):
+    if any(store.since_ns <= max(read.done_ns, read.sent_ns) for store in evidence.known.of(StoreDied)):
         return Explained(anomaly=anomaly, cause=Cause.STORE, death=None)
     if anomaly.cause is not None:
         within = anomaly.cause is Cause.ONE_INSTANCE and evidence.several_processes

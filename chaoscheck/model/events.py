@@ -79,10 +79,17 @@ class InstanceDied(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreDied(Event):
-    """A store ended or restarted unasked."""
+    """A store ended or restarted unasked, noticed now; `alive_ns` is when it was last asked and was as before (-1: not
+    recorded), so that what was lost since then may be its doing."""
 
     store: str
     detail: str
+    alive_ns: int = -1
+
+    @property
+    def since_ns(self) -> int:
+        """From when on a loss says nothing about instances."""
+        return self.alive_ns if self.alive_ns >= 0 else self.t_ns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,7 @@ class Stage:
     exposures: dict[str, int] = field(default_factory=dict)
     confirmed: list[str] = field(default_factory=list)
     inbox: list[Message] = field(default_factory=list)
+    stores_alive_ns: int = 0
 
     @property
     def plan(self) -> Plan:
@@ -130,12 +131,14 @@ class Stage:
 
     def watch(self) -> None:
         """Look for what nobody asked for: a store or an instance that ended by itself. Raises StoreDied, EngineLost."""
+        asked_ns = self.clock.now_ns()
         for store, detail in self.fleet.dead_stores().items():
-            self.emit(events.StoreDied, store=store, detail=detail)
+            self.emit(events.StoreDied, store=store, detail=detail, alive_ns=self.stores_alive_ns)
             raise StoreDied(
                 f"store '{store}' ended in mid-run, and no strike meant it: {detail}",
                 hint="a store is never a victim; look at its log, or give it more memory",
             )
+        self.stores_alive_ns = asked_ns
         for instance in self.instances.values():
             self._watch_instance(instance)
         self.balancer.route()  # Raises when the balancer itself is gone.
