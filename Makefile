@@ -32,7 +32,7 @@ unit: $(STAMP) ## Run the fast tests only
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/house tests/simulate tests/cli
 
 TIMES ?= 10
-fuzz: $(STAMP) ## Look for new counterexamples to each property, 40 s a time ([TIMES=n], 10 if not said)
+fuzz: $(STAMP) ## Look for new counterexamples to each property, a minute a time ([TIMES=n], 10 if not said)
 	@for time in $$(seq $(TIMES)); do $(BIN)/python -m pytest -q -n 2 -m hypothesis --hypothesis-profile=default || exit 1; done
 
 lint: $(STAMP) ## Types, style and layers

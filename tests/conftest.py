@@ -24,6 +24,11 @@ for name in {*os.environ} - OURS:
 settings.register_profile("repeatable", derandomize=True, database=None)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--hypothesis-profile", None):
+        settings.load_profile("repeatable")
+
+
 REAL = ("tests/contract/", "tests/e2e/")
 APART = tuple(
     f"tests/e2e/{name}.py"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import ssl
+import time
 from collections.abc import Iterator
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -19,9 +20,11 @@ from chaoscheck.plan.plan import LoadedPlan, Plan
 from chaoscheck.steps.mask import printable
 from chaoscheck.steps.naming import named
 from chaoscheck.steps.nearby import is_here
+from chaoscheck.steps.transports.limited import connected
 from chaoscheck.steps.transports.tls import Tls
 
 _ANSWERS_WITHIN_S = 10.0
+_ASK_S = 2.0
 
 
 @BALANCERS.add("external")
@@ -122,12 +125,11 @@ class _Connection(http.client.HTTPConnection):
     """Dials as users will."""
 
     def __init__(self, entry: Address, tls: Tls) -> None:
-        super().__init__(entry.host, entry.port, timeout=2.0)
+        super().__init__(entry.host, entry.port)
         self.entry, self._tls = entry, tls
 
     def connect(self) -> None:
-        super().connect()
-        self.sock = self._tls.over(self.sock, self.entry)
+        self.sock = self._tls.over(connected(self.entry, time.monotonic() + _ASK_S), self.entry)
 
 
 def _await_answer(connection: _Connection, path: str, host: str, clock: Clock) -> http.client.HTTPResponse:

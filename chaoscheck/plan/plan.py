@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from chaoscheck.model.places import dialled
 from chaoscheck.model.verdict import Cause
 from chaoscheck.plan.gating import AnyLevel, Known
 from chaoscheck.plan.steps import Auth, Expectation, Promise, Section
@@ -121,6 +122,26 @@ class Attach(Section):
         return self
 
 
+def _origin(url: str) -> str:
+    """Its message never shows the URL, which may hold a password."""
+    url = url.removesuffix("/")
+    plain = re.fullmatch(r"https?://[^/?#@\s]+", url)
+    try:
+        dialled(url).host.encode("idna")
+    except ValueError:
+        plain = None
+    if not plain:
+        raise ValueError(
+            "only http(s), host and port may stand there, as in https://shop.example.org:8443: a path goes into the "
+            "steps, user and password into target.auth"
+        )
+    return url
+
+
+Origin = Annotated[str, AfterValidator(_origin)]
+"""Scheme, host and port of a URL."""
+
+
 class Target(Section):
     """The service: an image, a folder to build, a compose file's service, what already runs, or a local command.
 
@@ -137,14 +158,14 @@ class Target(Section):
     compose: str | None = None
     service: str | None = None
     attach: Attach | None = None
-    url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
+    url: Origin | None = None
     command: Words | None = None
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     ready: AnyReady = Ready(get="/")
     env: Env = {}
     volumes: dict[str, AnyVolume] = {}
     setup: tuple[str, ...] = ()
-    public_url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
+    public_url: Origin | None = None
     headers: dict[str, str] = {}
     auth: Auth | None = None
 
@@ -199,7 +220,7 @@ class BalancerSection(Section):
     kind: str = "auto"
     mode: Literal["round-robin", "sticky", "never-same"] = "round-robin"
     image: str | None = None
-    url: Annotated[str | None, Field(pattern=r"^https?://[^/]+$")] = None
+    url: Origin | None = None
     header: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")] = None
     ca: str | None = None
 
@@ -354,11 +375,11 @@ class Plan(Section):
     @model_validator(mode="before")
     @classmethod
     def _entered_by_its_url(cls, raw: Any) -> Any:
-        """`target.url` is a balancer of the user's own."""
+        """Where there is a URL, the balancer is the user's own."""
         target = raw.get("target") if isinstance(raw, dict) else None
         url = target.get("url") if isinstance(target, dict) else None
-        given = raw.get("balancer", {}) if url else None
-        if isinstance(given, dict) and given.get("kind", "auto") == "auto":
+        given = raw.get("balancer", {}) if isinstance(raw, dict) else None
+        if isinstance(given, dict) and (url or given.get("url")) and given.get("kind", "auto") == "auto":
             return {**raw, "balancer": {"url": url, **given, "kind": "external"}}
         return raw
 
@@ -381,6 +402,10 @@ class Plan(Section):
             raise ValueError(f"expect.promise: no promise is named '{self.expect.promise}'")
         if self.balancer.kind == "external" and not self.balancer.url:
             raise ValueError("balancer kind external needs its url")
+        if self.balancer.url and self.balancer.kind != "external":
+            raise ValueError("balancer.url is for kind external: chaoscheck starts the others itself")
+        if (self.balancer.url or "").startswith("https:") and (self.target.public_url or "").startswith("http:"):
+            raise ValueError("target.public_url has to be https where the balancer's url is")
         if self.balancer.header and self.balancer.kind != "external":
             raise ValueError("balancer.header is for kind external: other balancers name instances themselves")
         if self.balancer.ca and not (self.balancer.url or "").startswith("https:"):

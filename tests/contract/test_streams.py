@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import socket
 import subprocess
@@ -249,3 +250,23 @@ def test_threads_end_with_their_streams(server: Server) -> None:
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.02)
     assert threading.active_count() <= before
+
+
+def test_handshake_that_drips_is_a_connect_timeout(maker: Callable[[Clock, Tls], Streams]) -> None:
+    """The limit is of the whole, however many waits TLS needs."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection = listener.accept()[0]
+            with contextlib.suppress(OSError):
+                for byte in b"\x16\x03\x03\x40\x00" + b"\x02" * 30:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(0.1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        address = Address("127.0.0.1", listener.getsockname()[1])
+        transport = maker(CLOCK, Tls(entered(f"https://{address}", str(authority().ca))))
+        began = time.monotonic()
+        stream = transport.open(address, wire("/ws")._replace(timeout_s=0.4), WEBSOCKET)
+        assert time.monotonic() - began < 1.5
+    assert (stream.answer.trouble, stream.answer.sent) == (Trouble.CONNECT_TIMEOUT, False)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -327,3 +329,87 @@ def test_handshake_that_never_ends_is_a_connect_timeout(maker: Callable[[Clock, 
         transport.close()
     assert (answer.trouble, answer.sent) == (Trouble.CONNECT_TIMEOUT, False)
     assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize("how", ["reset", "stops"])
+def test_body_that_was_read_in_part_was_sent(maker: Callable[[Clock, Tls], Transport], how: str) -> None:
+    """By TLS as without: what the server read can't be called not sent."""
+    context = authority().context()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        address = Address(*listener.getsockname()[:2])
+        read: list[bytes] = []
+
+        def serve() -> None:
+            connection = context.wrap_socket(listener.accept()[0], server_side=True)
+            read.append(connection.recv(4096))
+            if how == "reset":
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.close()
+            else:
+                time.sleep(1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        transport = maker(MonotonicClock(), secured(address))
+        answer = transport.send(address, wire("/ok", "POST", b"x" * 8_000_000, timeout_s=0.5))
+        transport.close()
+    assert answer.sent
+    assert answer.trouble in ((Trouble.RESET, Trouble.CLOSED) if how == "reset" else (Trouble.TIMEOUT,))
+    assert read[0].startswith(b"POST /ok")
+
+
+def test_interim_answers_without_end_are_a_timeout(maker: Callable[[Clock, Tls], Transport]) -> None:
+    """Data that is always there is no wait, and still the limit holds."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = Address(*listener.getsockname()[:2])
+
+        def serve() -> None:
+            connection = listener.accept()[0]
+            with contextlib.suppress(OSError):
+                for _ in range(5_000):
+                    connection.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 1_000)
+
+        threading.Thread(target=serve, daemon=True).start()
+        transport = maker(MonotonicClock(), Tls())
+        began = time.monotonic()
+        answer = transport.send(address, wire("/ok", timeout_s=0.4))
+        transport.close()
+    assert answer.trouble in (Trouble.TIMEOUT, Trouble.GARBAGE)
+    assert time.monotonic() - began < 2
+
+
+TWO_ADDRESSES = """\
+import gevent.monkey; gevent.monkey.patch_all()
+import gevent.socket, socket, sys, time
+from chaoscheck.model.clock import MonotonicClock
+from chaoscheck.model.places import Address
+from chaoscheck.plan.plan import Plan
+from chaoscheck.steps.base import Wire
+from chaoscheck.steps.transports.gevent_ import GeventTransport
+from chaoscheck.steps.transports.tls import Tls
+full, silent = (("127.0.0.1", int(port)) for port in sys.argv[1:3])
+found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", full), (socket.AF_INET, socket.SOCK_STREAM, 6, "", silent)]
+gevent.socket.create_connection.__globals__["getaddrinfo"] = lambda *_, **__: found
+transport = GeventTransport(MonotonicClock(), Tls(Plan.model_validate_json(sys.argv[3])))
+began = time.monotonic()
+answer = transport.send(Address("two.test", 443), Wire("GET", "/", (), b"", 0.5))
+print(answer.trouble.name, answer.sent, time.monotonic() - began < 2)
+"""
+
+
+def test_name_of_two_addresses_has_one_time_limit() -> None:
+    """The first takes no connections, and the second never shakes hands."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        contextlib.ExitStack() as held,
+    ):
+        for _ in range(8):
+            filler = held.enter_context(socket.socket())
+            filler.setblocking(False)
+            filler.connect_ex(full.getsockname())
+        plan = entered("https://two.test", str(authority().ca)).model_dump_json(by_alias=True)
+        ports = [str(server.getsockname()[1]) for server in (full, silent)]
+        code = [sys.executable, "-c", TWO_ADDRESSES, *ports, plan]
+        ran = subprocess.run(code, capture_output=True, text=True, timeout=20, check=False)
+    assert ran.stdout.split() == ["CONNECT_TIMEOUT", "False", "True"], ran.stderr

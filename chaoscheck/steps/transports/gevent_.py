@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket as stdlib
 import time
+from itertools import count
 from typing import Any
 
 import gevent
@@ -19,6 +20,7 @@ from chaoscheck.steps.transports.tls import Tls, TlsSocket
 
 BODY_LIMIT = 10_000_000  # bytes; a longer body is CUT
 _RECEIVE = 65_536
+_IN_A_ROW = 64  # receptions
 _IDLE_LIMIT = 1024  # connections kept per address
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -164,11 +166,13 @@ class GeventTransport:
             self._forget(address)
 
     def _connect(self, address: Address, timeout_s: float) -> _Connection:
-        with gevent.Timeout(timeout_s, TimeoutError):
-            raw = gevent.socket.create_connection(address, timeout=timeout_s)
+        # Its own exception, for an OSError would make `create_connection` go on to a name's next address.
+        with gevent.Timeout(timeout_s, False):
+            raw = gevent.socket.create_connection(address)
             raw.setsockopt(stdlib.IPPROTO_TCP, stdlib.TCP_NODELAY, 1)
             raw.settimeout(None)
             return _Connection(raw, self._tls.over(raw, address))
+        raise TimeoutError("connecting took too long")
 
     def _reuse(self, address: Address) -> _Connection | None:
         idle = self._idle.get(address)
@@ -216,7 +220,12 @@ def _receive(connection: _Connection, parser: _Parser) -> Trouble:
     socket = connection.socket
     is_begun = False
     try:
-        while not parser.is_whole:
+        for number in count(1):
+            if parser.is_whole:
+                break
+            if not number % _IN_A_ROW:
+                # Data that is there already is no wait: without one no time limit could end it.
+                gevent.sleep(0)
             data = socket.recv(_RECEIVE)
             if connection.is_late:
                 return Trouble.TIMEOUT

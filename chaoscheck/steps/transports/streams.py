@@ -28,6 +28,7 @@ from wsproto.utilities import ProtocolError
 from chaoscheck.model.clock import NS, Clock
 from chaoscheck.model.places import Address
 from chaoscheck.steps.base import WEBSOCKET, Answer, Said, Trouble, Wire
+from chaoscheck.steps.transports.limited import connected
 from chaoscheck.steps.transports.tls import Tls
 
 INBOX = 20_000
@@ -88,10 +89,11 @@ def open_stream(clock: Clock, tls: Tls, address: Address, wire: Wire, kind: str)
     sent_ns = clock.now_ns()
     deadline_s = time.monotonic() + wire.timeout_s
     try:
-        sock = tls.over(socket.create_connection(address, timeout=wire.timeout_s), address)
+        raw = connected(address, deadline_s)
+        sock = tls.over(raw, address)
     except (OSError, UnicodeError) as error:
         return SocketStream(clock, Answer(0, (), b"", _unconnected(error), False, sent_ns, clock.now_ns()), None)
-    talk = _Talk(sock, deadline_s)
+    talk = _Talk(sock)
     key = base64.b64encode(os.urandom(16))
     status, headers, trouble = talk.ask(wire, key if kind == WEBSOCKET else b"")
     granted = not trouble and (_accepted(status, headers, key) if kind == WEBSOCKET else _is_events(status, headers))
@@ -100,7 +102,7 @@ def open_stream(clock: Clock, tls: Tls, address: Address, wire: Wire, kind: str)
     if not granted:
         sock.close()
         return SocketStream(clock, answer, None)
-    sock.settimeout(None)
+    raw.deadline_s = float("inf")
     stream = SocketStream(clock, answer, sock)
     stream.read(_frames(sock, talk.left()) if kind == WEBSOCKET else _events(talk.pieces()))
     return stream
@@ -109,9 +111,8 @@ def open_stream(clock: Clock, tls: Tls, address: Address, wire: Wire, kind: str)
 class _Talk:
     """The request that asks for a stream, and what it is answered."""
 
-    def __init__(self, sock: socket.socket, deadline_s: float) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._deadline_s = deadline_s
         self._http = h11.Connection(h11.CLIENT)
 
     def ask(self, wire: Wire, key: bytes) -> tuple[int, tuple[tuple[str, str], ...], Trouble]:
@@ -152,16 +153,11 @@ class _Talk:
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it comes, for as long as it does."""
-        self._deadline_s = float("inf")
         while isinstance(event := self._next(), h11.Data):
             yield bytes(event.data)
 
     def _next(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            left_s = self._deadline_s - time.monotonic()
-            if left_s <= 0:
-                raise TimeoutError
-            self._sock.settimeout(left_s if left_s < 1e6 else None)
             self._http.receive_data(self._sock.recv(_RECEIVE))
         return event
 

@@ -15,6 +15,9 @@ from urllib3.util.ssltransport import SSLTransport
 from chaoscheck.errors import PlanError
 from chaoscheck.model.places import Address, dialled
 from chaoscheck.plan.plan import Plan
+from chaoscheck.steps.mask import printable
+
+_RECORD = 16_384  # bytes
 
 
 class TlsSocket(SSLTransport):
@@ -24,11 +27,18 @@ class TlsSocket(SSLTransport):
         # The library says 0 where a stream ends without TLS's own goodbye, as one does that a SIGKILL ends.
         return super().recv(buflen, flags) or b""  # type: ignore[return-value]
 
+    def send(self, data: Any, flags: int = 0) -> int:
+        # One record at a time: a peer can read nothing of one that did not leave whole, so what fails took no byte.
+        return super().send(data[:_RECORD], flags)
+
     def shutdown(self, how: int) -> None:
         self.socket.shutdown(how)
 
     def is_quiet(self) -> bool:
-        """Whether nothing that was received is left to be read. It never waits."""
+        """Whether nothing that was received whole is left to be read. It never waits.
+
+        A part of a record that nobody asked for can't be seen from here.
+        """
         try:
             self.sslobj.read(1)
         except ssl.SSLWantReadError:
@@ -74,9 +84,10 @@ def _context(ca: str | None, folder: Path) -> ssl.SSLContext:
         return context
     try:
         context.load_verify_locations(folder / ca)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
         raise PlanError(
-            f"balancer.ca '{ca}' can't be read as certificates: {error.strerror or error}",
+            f"balancer.ca '{printable(ca)}' can't be read as certificates: {why}",
             hint="it is a PEM file of the authority that signed the URL's certificate, or of that certificate itself",
         ) from None
     return context

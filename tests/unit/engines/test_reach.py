@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from chaoscheck.engines.docker import api
 from chaoscheck.engines.docker import reach as module
 from chaoscheck.engines.docker.reach import Reach, View, decided, elsewhere
 from chaoscheck.plan.plan import Addresses
@@ -126,5 +125,5 @@ def test_engine_is_elsewhere_unless_it_is_surely_here(monkeypatch: pytest.Monkey
 
 def test_engine_with_certificates_is_elsewhere_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """The library calls its URL https then."""
-    monkeypatch.setattr(api.docker.utils, "kwargs_from_env", lambda: {"base_url": "https://192.0.2.1:2376"})
+    monkeypatch.setenv("DOCKER_HOST", "https://192.0.2.1:2376")
     assert elsewhere() == "https://192.0.2.1:2376"

@@ -146,8 +146,7 @@ def test_environment_is_filled_in_where_it_is_allowed(write) -> None:
     ("old", "new", "said"),
     [
         ("port: 8000", "port: '${API_TOKEN}'", "target.port: "),
-        ("port: 8000", "url: '${API_TOKEN}'", "target.url: "),
-        ("port: 8000", "url: 'http://x/${API_TOKEN}/and-much-more-than-a-message-has-room-for'", "target.url: "),
+        ("port: 8000", "port: 'http://x/${API_TOKEN}/and-much-more-than-a-message-has-room-for'", "target.port: "),
         ("ready: /healthz", "ready: {get: /, within: '${API_TOKEN}'}", "target.ready.within: "),
         ("port: 8000", "port: '${QUEUE}'", "target.port: "),
     ],
@@ -162,6 +161,38 @@ def test_mistake_is_told_without_the_secret_that_the_environment_filled_in(
     assert refused.value.message.startswith(said)
     assert "***" in told
     assert "tk-" not in told
+
+
+@pytest.mark.parametrize(
+    "url", ["https://al:pw-1@shop.test", "https://shop.test/api", "https://shop.test?x=1", "shop.test", "ftp://shop.test",
+            "https://shop.test:99999", "https://[::1", "https://.shop.test", "https://a b"],
+)  # fmt: skip
+@pytest.mark.parametrize("key", ["url", "public_url"])
+def test_url_that_is_more_than_an_origin_is_refused_and_not_shown(write, key: str, url: str) -> None:
+    """User and password would go out as Host; a path would be lost."""
+    with pytest.raises(PlanError, match="a path goes into the steps, user and password into") as refused:
+        load_plan(write("port: 8000", f"{key}: '{url}'"), environment={})
+    assert "pw-1" not in f"{refused.value.message} {refused.value.hint}"
+    assert refused.value.message.startswith(f"target.{key}: ")
+
+
+def test_url_that_ends_in_a_slash_is_an_origin(write) -> None:
+    plan = load_plan(write("port: 8000", "public_url: https://shop.test:8443/"), environment={}).plan
+    assert plan.target.public_url == "https://shop.test:8443"
+
+
+@pytest.mark.parametrize(
+    ("balancer", "target", "said"),
+    [
+        ("{kind: haproxy, url: 'http://shop.test'}", "port: 8000", "balancer.url is for kind external"),
+        ("{url: 'https://shop.test'}", "public_url: http://shop.test", "target.public_url has to be https"),
+    ],
+)
+def test_url_that_contradicts_is_refused(write, balancer: str, target: str, said: str) -> None:
+    path = write("port: 8000", target)
+    path.write_text(path.read_text() + f"\nbalancer: {balancer}\n")
+    with pytest.raises(PlanError, match=said):
+        load_plan(path, environment={})
 
 
 def test_mistake_is_told_with_what_no_secret_is(write) -> None:
