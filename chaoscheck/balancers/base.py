@@ -20,10 +20,11 @@ __all__ = ["BALANCERS", "INSTANCE_HEADER", "REQUEST_HEADER", "Balancer", "Route"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """How users' clients dial: `entry` is the balancer's address; None means that the client picks an instance itself,
-    by `pick` (round-robin or never-same)."""
+    by `pick` (round-robin or never-same). `named`: whether answers say who gave them."""
 
     entry: Address | None
     pick: str = "round-robin"
+    named: bool = True
 
 
 class Balancer(Protocol):

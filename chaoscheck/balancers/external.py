@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import time
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ from chaoscheck.steps.transports.tls import Tls
 
 _ANSWERS_WITHIN_S = 10.0
 _ASK_S = 2.0
+_SERVER_ERROR = 500
+_OTHER_HOST = frozenset({62, 64})  # OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH
 
 
 @BALANCERS.add("external")
@@ -35,7 +38,7 @@ class External:
     name: ClassVar[str] = "external"
 
     def __init__(self) -> None:
-        self._entry: Address | None = None
+        self._route: Route | None = None
 
     def check(self, plan: LoadedPlan) -> None:
         """Raises PlanError for a mode, a URL that can't be dialled, and certificates that can't be read."""
@@ -64,16 +67,25 @@ class External:
         entry = entry_of(balancer.url or "")
         path = target.ready.get or "/"
         host = urlsplit(target.public_url or balancer.url or "").netloc
-        answer = _await_answer(_Connection(entry, Tls(plan.plan, plan.folder)), path, host, clock)
-        if balancer.header:
-            known = {name.lower() for each in instances for name in _names(fleet, each)}
-            _require_named(answer, balancer.header, known, f"{balancer.url}{path}")
-        self._entry = entry
+        known = {name.lower() for each in instances for name in _names(fleet, each)}
+        connection = _Connection(entry, Tls(plan.plan, plan.folder))
+        deadline = clock.now_ns() + int(_ANSWERS_WITHIN_S * NS)
+        while True:
+            answer = _await_answer(connection, path, host, balancer.ca, deadline, clock)
+            try:
+                _require_named(answer, balancer.header, known, f"{balancer.url}{path}")
+                break
+            except EnvironmentTrouble:
+                # It may not have seen yet that the instances are back.
+                if answer.status < _SERVER_ERROR or clock.now_ns() > deadline:
+                    raise
+            wait_s(clock, 0.2)
+        self._route = Route(entry=entry, named=bool(balancer.header))
 
     def route(self) -> Route:
-        if self._entry is None:
+        if self._route is None:
             raise EnvironmentTrouble("the external balancer has not been opened")
-        return Route(entry=self._entry)
+        return self._route
 
     def join(self, instance: Instance, replaced: Instance | None) -> None:
         """Nothing we could tell it."""
@@ -105,8 +117,10 @@ def _names(fleet: Fleet, instance: Instance) -> tuple[str, ...]:
     return fleet.names(instance) if isinstance(fleet, KnownByName) else (instance.name,)
 
 
-def _require_named(answer: http.client.HTTPResponse, header: str, known: set[str], asked: str) -> None:
+def _require_named(answer: http.client.HTTPResponse, header: str | None, known: set[str], asked: str) -> None:
     """Without names no exposure would count: better said now than after minutes of load."""
+    if header is None:
+        return
     value = answer.getheader(header)
     if value is None:
         raise EnvironmentTrouble(
@@ -115,8 +129,9 @@ def _require_named(answer: http.client.HTTPResponse, header: str, known: set[str
         )
     if named(value) not in known:
         raise EnvironmentTrouble(
-            f"{header} of {asked} says '{printable(value)[:100]}', which names no instance",
-            hint="it has to be the container's name, id, host name or address (and nothing that several have)",
+            f"{header} of {asked} (status {answer.status}) says '{printable(value)[:100]}', which names no instance",
+            hint="where no instance serves, nginx gives its upstream's name; else it has to be the container's name, "
+            "id, host name or address (and nothing that several have)",
             details="known are: " + ", ".join(sorted(known)),
         )
 
@@ -132,17 +147,29 @@ class _Connection(http.client.HTTPConnection):
         self.sock = self._tls.over(connected(self.entry, time.monotonic() + _ASK_S), self.entry)
 
 
-def _await_answer(connection: _Connection, path: str, host: str, clock: Clock) -> http.client.HTTPResponse:
-    deadline = clock.now_ns() + int(_ANSWERS_WITHIN_S * NS)
+def _untrusted(error: ssl.SSLCertVerificationError, entry: Address, ca: str | None) -> EnvironmentTrouble:
+    hint = "if you trust it, name the certificate of who signed it: balancer: {ca: FILE}"
+    if error.verify_code in _OTHER_HOST:
+        hint = "give the host that it is for as target.public_url"
+    elif ca:
+        hint = f"balancer.ca '{printable(ca)}' holds no certificate of who signed it"
+    said = f"the certificate of the balancer at {entry} is not trusted: {error.verify_message}"
+    return EnvironmentTrouble(said, hint=hint)
+
+
+def _await_answer(
+    connection: _Connection, path: str, host: str, ca: str | None, deadline: int, clock: Clock
+) -> http.client.HTTPResponse:
     while True:
         try:
             connection.request("GET", path, headers={"Host": host})
             return connection.getresponse()
         except ssl.SSLCertVerificationError as untrusted:
+            raise _untrusted(untrusted, connection.entry, ca) from None
+        except socket.gaierror as unknown:
             raise EnvironmentTrouble(
-                f"the certificate of the balancer at {connection.entry} is not trusted: {untrusted.verify_message}",
-                hint="name a file with the certificate of who signed it as balancer.ca, and in target.public_url the "
-                "host that it is for",
+                f"the balancer's host {connection.entry.host} has no address ({unknown.strerror})",
+                hint="an address may stand in the URL, and what users type in target.public_url",
             ) from None
         except (OSError, http.client.HTTPException) as trouble:
             if clock.now_ns() > deadline:

@@ -19,6 +19,7 @@ from chaoscheck.model.events import Event, FindingSeen, Printed, Troubled
 from chaoscheck.model.verdict import Affinity, Finding, Gate, KillRow, Level, PromiseSummary, Result, Verdict
 from chaoscheck.reporting.text import one_line
 from chaoscheck.reporting.units import SYMBOL, clock, count, measured, millis, percent, plural, seen_on, span
+from chaoscheck.reporting.unjudged import unjudged
 from chaoscheck.store import RunFolder, near
 
 STYLE = {
@@ -225,6 +226,8 @@ def _strikes(result: Result) -> RenderableType | None:
     table = Table.grid(padding=(0, 2))
     if result.kills:
         table.add_row(Text("kills", style="dim"), Text(_kills(result.kills)))
+    if told := unjudged(result):
+        table.add_row(Text("users", style="dim"), Text(told))
     if result.routing is not None and result.routing.affinity is not Affinity.UNKNOWN:
         table.add_row(Text("routing", style="dim"), Text(one_line(result.routing.words)))
     for gate in result.gates:

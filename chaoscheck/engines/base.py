@@ -19,12 +19,14 @@ from chaoscheck.steps.base import Transport
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One incarnation that was started. `address` is where the controller dials it, `inner` where a balancer of the
-    same fleet does; `handle` is the engine's own word for it (a container's id, a process group)."""
+    same fleet does; `handle` is the engine's own word for it (a container's id, a process group). `lasting` is where it
+    can be asked when the run is over, if that is elsewhere."""
 
     incarnation: Incarnation
     address: Address
     inner: Address
     handle: str
+    lasting: Address | None = None
 
     @property
     def name(self) -> str:

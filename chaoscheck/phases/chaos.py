@@ -50,6 +50,9 @@ def chaos(stage: Stage, sizing: Sizing) -> bool:
         if number >= least and plan.duration is None:
             if _suffices(stage, sizing) or _in_vain(stage, sizing, before):
                 return False
+            if not stage.balancer.route().named:
+                stage.emit(events.Warned, text="no round was added: no answer names its instance, so no kill counts")
+                return False
             if stage.clock.now_ns() < limit_ns:
                 _tell_added(stage, number + 1, _short(stage, sizing))
         before = dict(stage.exposures)

@@ -48,7 +48,7 @@ def record_start(stage: Stage, instance: Instance) -> None:
         instance=instance.name,
         slot=instance.incarnation.slot,
         life=instance.incarnation.life,
-        address=str(instance.address),
+        address=str(instance.lasting or instance.address),
     )
 
 

@@ -12,6 +12,7 @@ from chaoscheck.reporting.base import REPORTERS
 from chaoscheck.reporting.chain import finding_lines
 from chaoscheck.reporting.marks import block, code, in_html, prose
 from chaoscheck.reporting.units import count, percent, plural, seen_on
+from chaoscheck.reporting.unjudged import unjudged
 
 LIMIT = 60_000
 """Bytes. A comment on GitHub holds 65,536 characters, the summary of a job a MiB; what is too long is dropped whole."""
@@ -69,6 +70,7 @@ def _verdict(result: Result) -> list[str]:
         f"{told}, seed {result.seed}, {plural(result.instances, 'instance')} on {prose(result.engine)} "
         f"behind {prose(result.balancer)}",
         "",
+        *([f"Users: {told}.", ""] if (told := unjudged(result)) else []),
     ]
 
 

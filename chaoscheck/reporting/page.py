@@ -20,6 +20,7 @@ from chaoscheck.reporting.matrix import Grid, grids
 from chaoscheck.reporting.sessions import SessionsFold, SessionsView
 from chaoscheck.reporting.strips import Strips, strips
 from chaoscheck.reporting.units import SYMBOL
+from chaoscheck.reporting.unjudged import unjudged
 from chaoscheck.reporting.zoom import Zoom, zoom
 from chaoscheck.steps.mask import Masker
 from chaoscheck.store import RunFolder
@@ -95,6 +96,14 @@ class Page:
     plan: str
 
 
+def _meaning(result: Result) -> str:
+    told = unjudged(result)
+    if not told:
+        return MEANING[result.verdict]
+    first = MEANING[result.verdict].replace("Nothing was seen broken", "No promise was seen broken")
+    return f"{first} {told[:1].upper()}{told[1:]}."
+
+
 def page(result: Result, events: list[Event], folder: Path) -> Page:
     """The page of that run. What it needs of the history was gathered while judging, but for the sessions it draws."""
     run = RunFolder(folder)
@@ -107,7 +116,7 @@ def page(result: Result, events: list[Event], folder: Path) -> Page:
     return Page(
         result=result,
         symbol=SYMBOL,
-        meaning=MEANING[result.verdict],
+        meaning=_meaning(result),
         groups=grouped(result.gates),
         cards=whole,
         rows=rest,

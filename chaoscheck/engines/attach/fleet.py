@@ -247,8 +247,9 @@ class AttachFleet:
             self._returning.known.add(seen.life)
             self._lives[incarnation.slot] = life
             self._by_handle[handle] = life
-        inner = Address(self._inner(seen, port).host if self._each else entry.host, port)
-        return Instance(incarnation=incarnation, address=entry, inner=inner, handle=handle)
+        lasting = self._inner(seen, port) if self._each else None
+        inner = Address(lasting.host if lasting else entry.host, port)
+        return Instance(incarnation=incarnation, address=entry, inner=inner, handle=handle, lasting=lasting)
 
     def _inner(self, seen: Seen, port: int) -> Address:
         """Where this life is dialled: by the same way as the first."""

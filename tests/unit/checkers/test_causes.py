@@ -12,7 +12,7 @@ from chaoscheck.checkers.base import Anomaly, Reread, Tally
 from chaoscheck.checkers.causes import Evidence, Explained, explain, same_sort
 from chaoscheck.checkers.timeline import Timeline, timeline
 from chaoscheck.model.clock import NS
-from chaoscheck.model.events import Event, InstanceDied
+from chaoscheck.model.events import Event, InstanceDied, StoreDied
 from chaoscheck.model.ops import Lane
 from chaoscheck.model.verdict import Cause
 from tests.unit.checkers.making import op
@@ -102,3 +102,21 @@ def test_doubts_are_matched_in_time_that_grows_with_their_number(monkeypatch: py
     assert len(matched) == 500
     assert {one.cause for one in matched} == {confirmed[0].cause}
     assert asked <= 1000
+
+
+@pytest.mark.parametrize(
+    ("alive_ns", "noticed_ns", "cause"),
+    [
+        (READ_NS - NS // 3, READ_NS + NS // 10, Cause.STORE),
+        (0, READ_NS + NS // 10, Cause.STORE),
+        (READ_NS + NS // 20, READ_NS + NS // 2, Cause.BACKGROUND),
+        (-1, READ_NS + NS // 10, Cause.BACKGROUND),
+        (-1, READ_NS, Cause.STORE),
+    ],
+)
+def test_loss_since_the_store_was_last_seen_up_may_be_its_doing(alive_ns: int, noticed_ns: int, cause: Cause) -> None:
+    """It is noticed up to half a second after it went; -1 is of a recording that doesn't say."""
+    gone = StoreDied(t_ns=noticed_ns, store="redis", detail="", alive_ns=alive_ns)
+    confirms = (missed("web-1.1", READ_NS + NS // 50), missed("web-2.1", READ_NS + NS // 40))
+    [one] = told([gone], lost("web-1.1", confirms))
+    assert one.cause is cause
