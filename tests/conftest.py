@@ -31,13 +31,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 REAL = ("tests/contract/", "tests/e2e/")
 APART = tuple(
-    f"tests/e2e/{name}.py"
+    f"tests/{name}.py"
     for name in (
-        "test_channels_process", "test_pytest_plugin", "test_recipes_process", "test_report_browser",
-        "test_report_hostile", "test_secrets_process", "traffic/test_worker",
+        "contract/test_engine_connections", "contract/test_streams", "contract/test_transports",
+        "e2e/test_channels_process", "e2e/test_pytest_plugin", "e2e/test_recipes_process", "e2e/test_report_browser",
+        "e2e/test_report_hostile", "e2e/test_secrets_process", "e2e/traffic/test_worker",
     )
 )  # fmt: skip
-"""One browser shows recorded runs, and few local processes that nobody else's runs or looks for: file by file."""
+"""Sockets of a test's own, one browser shows recorded runs, and few local processes that nobody else's runs or looks for: file by file."""
 
 
 class Beside(LoadScopeScheduling):  # type: ignore[misc]

@@ -17,8 +17,8 @@ _OK = Outcome.OK.value
 ANSWERED = frozenset({_OK, Outcome.GONE.value})
 
 
-def plain(known: Elements, burst: Iterable[OpFields]) -> list[OpFields] | None:
-    """The write, or none, beside which each read shows just the text before it or just that after it.
+def plain(known: Elements, burst: Iterable[OpFields]) -> tuple[OpFields | None, str] | None:
+    """The write, or none, beside which each read shows just the text before it or just that after it; and that one.
 
     None where that isn't all there is. A write takes effect before every later text is read, and after every earlier.
     """
@@ -40,7 +40,7 @@ def plain(known: Elements, burst: Iterable[OpFields]) -> list[OpFields] | None:
     if not before or known.odd:
         return None
     if write is None:
-        return None if any(seen != before for seen, _, _ in reads) else []
+        return None if any(seen != before for seen, _, _ in reads) else (None, before)
     for seen, sent_ns, done_ns in reads:
         if seen == before:
             since_ns = max(since_ns, sent_ns)
@@ -48,7 +48,7 @@ def plain(known: Elements, burst: Iterable[OpFields]) -> list[OpFields] | None:
             until_ns = min(until_ns, done_ns)
         else:
             return None
-    return [write] if after and since_ns < until_ns else None
+    return (write, after) if after and since_ns < until_ns else None
 
 
 def _after(known: Elements, value: str, *, add: bool) -> str:

@@ -122,20 +122,20 @@ class Elements:
         if self.base is None and not unread:
             self.base = set()
 
-    def wrote(self, value: str, who: str, sent_ns: int, done_ns: int, *, add: bool) -> None:
-        """A write was acknowledged by `who`."""
+    def wrote(self, value: str, who: str, sent_ns: int, done_ns: int, *, add: bool, after: str = "") -> None:
+        """A write was acknowledged by `who`; `after` is what a read shows then, if that was told already."""
         before, text = self.held.get(value), self.text
         plain = self.new(value) if add else before is not None
         if not plain:
             self._wrote_again(value, who, done_ns, add=add)
         elif add:
             self.held[value] = (who, done_ns)
-            self.text = with_one(text, value)
+            self.text = after or with_one(text, value)
         else:
             del self.held[value]
             self.out = self.out if self.out is not None else {}
             self.out[value] = (who, done_ns)
-            self.text = without_one(text, value)
+            self.text = after or without_one(text, value)
         self.acker, self.acked_ns, self.other_ns = who, done_ns, -1
         self.spent = False
         self.recent.append(Recent(value, who, sent_ns, done_ns, before, add, plain, text))

@@ -291,14 +291,16 @@ class SetChecker:
             self._together(session, known, [Op._make(fields) for fields in burst])
 
     def _plain(self, known: Elements, burst: list[OpFields]) -> bool:
-        writes = plain(known, burst)
-        if writes is None:
+        found = plain(known, burst)
+        if found is None:
             return False
-        if known.base is None and len(burst) > len(writes):
+        write, after = found
+        if known.base is None and len(burst) > (write is not None):
             known.base = set()
-        for _, _, _, action, _, _, _, value, _, _, _, _, sent_ns, done_ns, _, _, _, who, _, _ in writes:
+        if write is not None:
+            _, _, _, action, _, _, _, value, _, _, _, _, sent_ns, done_ns, _, _, _, who, _, _ = write
             self._close(known)
-            known.wrote(value, who, sent_ns, done_ns, add=action == "do")
+            known.wrote(value, who, sent_ns, done_ns, add=action == "do", after=after)
         known.spent = True
         return True
 
