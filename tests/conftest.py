@@ -38,8 +38,8 @@ APART = tuple(
         "e2e/test_report_hostile", "e2e/test_secrets_process", "e2e/traffic/test_worker",
     )
 )  # fmt: skip
-"""Sockets of a test's own, a browser that shows recorded runs, and few local processes that nobody else looks for: file by
-file."""
+"""Sockets of a test's own, a browser that shows recorded runs, and few local processes that nobody else looks for:
+file by file."""
 
 
 class Beside(LoadScopeScheduling):  # type: ignore[misc]
