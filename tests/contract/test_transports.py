@@ -23,7 +23,7 @@ from chaoscheck.model.clock import Clock, MonotonicClock
 from chaoscheck.model.places import Address
 from chaoscheck.steps.base import Answer, Transport, Trouble, Wire
 from chaoscheck.steps.proof import HangUp, prove
-from chaoscheck.steps.transports.gevent_ import GeventTransport
+from chaoscheck.steps.transports.gevent_ import GeventTransport, _Connection
 from chaoscheck.steps.transports.requests_ import RequestsTransport
 from chaoscheck.steps.transports.tls import Tls
 
@@ -376,6 +376,36 @@ def test_interim_answers_without_end_are_a_timeout(maker: Callable[[Clock, Tls],
         transport.close()
     assert answer.trouble in (Trouble.TIMEOUT, Trouble.GARBAGE)
     assert time.monotonic() - began < 2
+
+
+class Flood:
+    """A connected socket that always has more interim answers."""
+
+    def __init__(self) -> None:
+        self.receptions = 0
+
+    def send(self, data: bytes) -> int:
+        return len(data)
+
+    def recv(self, size: int) -> bytes:
+        assert self.receptions < 500, "no timer of the loop was run"
+        self.receptions += 1
+        return (b"HTTP/1.1 103 Early Hints\r\n\r\n" * (size // 28))[:size]
+
+    def shutdown(self, how: int) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def test_limit_holds_though_no_read_of_the_socket_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is: in receptions, not in seconds."""
+    flood = Flood()
+    transport = GeventTransport(MonotonicClock(), Tls())
+    monkeypatch.setattr(transport, "_connect", lambda *_: _Connection(flood, flood))
+    answer = transport.send(Address("flood.test", 80), wire("/ok", timeout_s=0.001))
+    assert (answer.trouble, answer.sent) == (Trouble.TIMEOUT, True)
 
 
 TWO_ADDRESSES = """\
