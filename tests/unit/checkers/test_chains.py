@@ -135,7 +135,11 @@ def test_shell_fills_in_what_was_taken_and_nothing_else(word: str) -> None:
             {"url": "https://127.0.0.1:8443", "ca": "my ca.pem"},
             "curl -si -b jar -c jar --cacert 'my ca.pem' --connect-to ::127.0.0.1:8443 {proto} https://shop.test/n",
         ),
-        ({"public_url": "https://shop.test"}, {"url": "http://127.0.0.1"}, "-H 'Host: shop.test' {proto} \"http://$ENTRY/n\""),
+        (
+            {"public_url": "https://shop.test"},
+            {"url": "http://127.0.0.1"},
+            "-H 'Host: shop.test' {proto} \"http://$ENTRY/n\"",
+        ),
     ],
 )
 def test_entry_is_dialled_as_users_did(target: dict[str, str], balancer: dict[str, str], dialled: str) -> None:

@@ -167,6 +167,8 @@ def test_loss_by_kills_is_told_beside_what_they_exposed() -> None:
 
 
 STRUCK = ev.Struck
+
+
 def test_do_that_was_never_ok_is_told_as_that_and_not_as_a_check_that_never_held() -> None:
     """Where nothing was written there was nothing to see: no read was made, so none is counted."""
     undone = changed(ev.ControlProbed, lambda e: replace(e, held=0, tries=5, undone=True, request="POST /notes",
