@@ -16,6 +16,6 @@ def unjudged(result: Result) -> str:
     phases = [row for row in result.phases if row.phase in _UNDER_KILLS]
     bad, requests = sum(row.bad for row in phases), sum(row.requests for row in phases)
     worst = max(row.bad_seconds for row in killed)
-    failed = f"{bad:,} of {requests:,} requests failed under kills"
+    failed = f"{bad:,} of {requests:,} scheduled requests failed under kills (those aimed at a victim apart)"
     cost = f", the worst kill cost {worst:.1f} s of service" if worst >= 0.05 else ""
     return f"{failed}{cost}; not judged, for the plan has no budget"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import hashlib
 import signal
 import socket
 import subprocess
@@ -270,3 +272,49 @@ def test_handshake_that_drips_is_a_connect_timeout(maker: Callable[[Clock, Tls],
         stream = transport.open(address, wire("/ws")._replace(timeout_s=0.4), WEBSOCKET)
         assert time.monotonic() - began < 1.5
     assert (stream.answer.trouble, stream.answer.sent) == (Trouble.CONNECT_TIMEOUT, False)
+
+
+FLOODED = """\
+from gevent import monkey
+monkey.patch_all()
+import sys, gevent
+from chaoscheck.model.clock import MonotonicClock
+from chaoscheck.model.places import Address
+from chaoscheck.steps.base import Wire
+from chaoscheck.steps.transports.gevent_ import GeventTransport
+wire = Wire("GET", "/", (("Host", "shop.test"),), b"", 5.0)
+stream = GeventTransport(MonotonicClock()).open(Address("127.0.0.1", int(sys.argv[1])), wire, sys.argv[2])
+for _ in range(5):
+    gevent.sleep(0.001)
+print(stream.answer.status, stream.alive, flush=True)
+stream.close()
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "head", "flood", "megabytes"),
+    [
+        (WEBSOCKET, "101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade", b"\x8a\x00", 4),
+        (EVENTS, "200 OK\r\nContent-Type: text/event-stream", b":\n", 100),
+    ],
+    ids=["pongs", "comments"],
+)
+def test_stream_that_floods_lets_others_run(kind: str, head: str, flood: bytes, megabytes: int) -> None:
+    """A service that sends without a pause what is no message holds up no other user of its load worker: others run
+    while the flood, which has an end, goes on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection = listener.accept()[0]
+            asked = connection.recv(65_536).decode()
+            key = next((line.split()[1] for line in asked.split("\r\n") if line.startswith("Sec-WebSocket-Key")), "")
+            accept = base64.b64encode(hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest())
+            with contextlib.suppress(OSError), connection:
+                connection.sendall(f"HTTP/1.1 {head}\r\nSec-WebSocket-Accept: {accept.decode()}\r\n\r\n".encode())
+                for _ in range(megabytes * 16):
+                    connection.sendall(flood * 32_768)
+
+        threading.Thread(target=serve, daemon=True).start()
+        command = [sys.executable, "-c", FLOODED, str(listener.getsockname()[1]), kind]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split()[1:] == ["True"], done.stderr

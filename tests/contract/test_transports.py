@@ -24,6 +24,7 @@ from chaoscheck.model.places import Address
 from chaoscheck.steps.base import Answer, Transport, Trouble, Wire
 from chaoscheck.steps.proof import HangUp, prove
 from chaoscheck.steps.transports.gevent_ import GeventTransport, _Connection
+from chaoscheck.steps.transports.limited import connected
 from chaoscheck.steps.transports.requests_ import RequestsTransport
 from chaoscheck.steps.transports.tls import Tls
 
@@ -443,3 +444,20 @@ def test_name_of_two_addresses_has_one_time_limit() -> None:
         code = [sys.executable, "-c", TWO_ADDRESSES, *ports, plan]
         ran = subprocess.run(code, capture_output=True, text=True, timeout=20, check=False)
     assert ran.stdout.split() == ["CONNECT_TIMEOUT", "False", "True"], ran.stderr
+
+
+def test_reading_lines_of_a_limited_socket_is_limited_too() -> None:
+    """Each byte that drips in is a wait of its own, and all of them have one end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection = listener.accept()[0]
+            with contextlib.suppress(OSError):
+                for _ in range(40):
+                    connection.sendall(b"x")
+                    time.sleep(0.1)
+
+        threading.Thread(target=serve, daemon=True).start()
+        sock = connected(Address(*listener.getsockname()[:2]), time.monotonic() + 0.4)
+        with sock, sock.makefile("rb") as lines, pytest.raises(TimeoutError):
+            lines.readline()

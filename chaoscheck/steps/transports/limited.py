@@ -14,24 +14,33 @@ class LimitedSocket(socket.socket):
 
     deadline_s = float("inf")
 
+    def left_s(self) -> float | None:
+        """Seconds; None without a limit. Raises TimeoutError once there are none."""
+        return None if self.deadline_s == float("inf") else left_s(self.deadline_s)
+
     def sendall(self, data: Any, flags: int = 0) -> None:
-        self._bound()
+        self.settimeout(self.left_s())
         super().sendall(data, flags)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        self._bound()
+        self.settimeout(self.left_s())
         return super().recv(size, flags)
 
-    def _bound(self) -> None:
-        left_s = self.deadline_s - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError
-        self.settimeout(left_s if left_s < 1e6 else None)
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        self.settimeout(self.left_s())
+        return super().recv_into(buffer, nbytes, flags)
+
+
+def left_s(deadline_s: float) -> float:
+    """Seconds until then (of `time.monotonic`). Raises TimeoutError once there are none."""
+    left = deadline_s - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the attempt's time is over")
+    return left
 
 
 def connected(address: Address, deadline_s: float) -> LimitedSocket:
     """A connection that gives up at that time (of `time.monotonic`). Raises OSError, UnicodeError."""
-    left_s = max(0.001, deadline_s - time.monotonic())
-    made = LimitedSocket(fileno=socket.create_connection(address, timeout=left_s).detach())
+    made = LimitedSocket(fileno=socket.create_connection(address, timeout=left_s(deadline_s)).detach())
     made.deadline_s = deadline_s
     return made

@@ -19,6 +19,7 @@ from urllib3.util import SKIP_HEADER
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.places import Address
 from chaoscheck.steps.base import Answer, Stream, Trouble, Wire
+from chaoscheck.steps.transports.limited import LimitedSocket, left_s
 from chaoscheck.steps.transports.streams import open_stream
 from chaoscheck.steps.transports.tls import Tls, TlsSocket
 
@@ -36,30 +37,15 @@ class _Attempt(threading.local):
     address: Address
     tls: Tls
 
-    def left_s(self) -> float:
-        left = self.deadline_s - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the attempt's time is over")
-        return left
-
 
 _attempt = _Attempt()
 
 
-class _Socket(socket.socket):
-    """A socket whose every wait ends at the attempt's deadline."""
+class _Socket(LimitedSocket):
+    """Kept for many attempts, each with a deadline of its own."""
 
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        self.settimeout(_attempt.left_s())
-        super().sendall(data, flags)
-
-    def recv(self, size: int, flags: int = 0) -> bytes:
-        self.settimeout(_attempt.left_s())
-        return super().recv(size, flags)
-
-    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        self.settimeout(_attempt.left_s())
-        return super().recv_into(buffer, nbytes, flags)
+    def left_s(self) -> float:
+        return left_s(_attempt.deadline_s)
 
 
 class _HeadersCut(http.client.HTTPException):
@@ -122,14 +108,15 @@ class _Connection(HTTPConnection):
         """Remembers that a byte may have left."""
         if self.sock is None:
             self.connect()
-        _attempt.left_s()
+        left_s(_attempt.deadline_s)
         _attempt.sent = True
         super().send(data)
 
     def _new_conn(self) -> socket.socket:
         # The deadline bounds connecting as well: several addresses of one name share it.
-        self.timeout = _attempt.left_s()
-        return _attempt.tls.over(_Socket(fileno=super()._new_conn().detach()), _attempt.address)  # type: ignore[no-any-return]
+        self.timeout = left_s(_attempt.deadline_s)
+        dialled: socket.socket = _attempt.tls.over(_Socket(fileno=super()._new_conn().detach()), _attempt.address)
+        return dialled
 
 
 class _Pool(HTTPConnectionPool):

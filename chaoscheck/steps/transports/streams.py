@@ -18,11 +18,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from typing import TypeVar
 
 import h11
 from wsproto import ConnectionType
 from wsproto.connection import Connection
-from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.utilities import ProtocolError
 
 from chaoscheck.model.clock import NS, Clock
@@ -36,6 +37,9 @@ INBOX = 20_000
 MESSAGE_LIMIT = 1_000_000  # bytes
 EXCERPT_LIMIT = 4_000  # bytes of a refusal's body
 _RECEIVE = 65_536
+_IN_A_ROW = 16  # pieces
+_PAUSE_S = 0.001
+_Piece = TypeVar("_Piece")
 _ACCEPT = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -114,6 +118,7 @@ class _Talk:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._http = h11.Connection(h11.CLIENT)
+        self._events = _unhurried(self._come())
 
     def ask(self, wire: Wire, key: bytes) -> tuple[int, tuple[tuple[str, str], ...], Trouble]:
         """Status, headers, and what went wrong before they were whole. `key` is a websocket's."""
@@ -125,7 +130,7 @@ class _Talk:
             request = h11.Request(method=wire.method, target=wire.path, headers=headers)
             self._sock.sendall((self._http.send(request) or b"") + (self._http.send(h11.EndOfMessage()) or b""))
             while True:
-                event = self._next()
+                event = next(self._events)
                 if isinstance(event, h11.Response) or getattr(event, "status_code", 0) == 101:
                     assert isinstance(event, h11.Response | h11.InformationalResponse)
                     named = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers)
@@ -143,7 +148,7 @@ class _Talk:
         """How the body of a refusal begins."""
         body = b""
         with contextlib.suppress(OSError, h11.RemoteProtocolError):
-            while len(body) < EXCERPT_LIMIT and isinstance(event := self._next(), h11.Data):
+            while len(body) < EXCERPT_LIMIT and isinstance(event := next(self._events), h11.Data):
                 body += event.data
         return body
 
@@ -153,27 +158,42 @@ class _Talk:
 
     def pieces(self) -> Iterator[bytes]:
         """The body as it comes, for as long as it does."""
-        while isinstance(event := self._next(), h11.Data):
+        while isinstance(event := next(self._events), h11.Data):
             yield bytes(event.data)
 
-    def _next(self) -> object:
-        while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(self._sock.recv(_RECEIVE))
-        return event
+    def _come(self) -> Iterator[object]:
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
+                self._http.receive_data(self._sock.recv(_RECEIVE))
+            else:
+                yield event
+
+
+def _unhurried(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
+    """With a pause now and then: where there always is more, no greenlet but this one would ever run."""
+    for number, piece in enumerate(pieces, 1):
+        if not number % _IN_A_ROW:
+            time.sleep(_PAUSE_S)
+        yield piece
 
 
 def _frames(sock: socket.socket, left: bytes) -> Iterator[str]:
     """Whole messages of a websocket; pings are answered."""
     frames = Connection(ConnectionType.CLIENT, trailing_data=left)
     parts: list[str] = []
+    for event in _unhurried(_framed(sock, frames)):
+        if isinstance(event, Ping):
+            sock.sendall(frames.send(event.response()))
+        elif isinstance(event, CloseConnection):
+            return
+        elif isinstance(event, TextMessage | BytesMessage):
+            yield from _whole(event, parts)
+
+
+def _framed(sock: socket.socket, frames: Connection) -> Iterator[Event]:
     while True:
-        for event in frames.events():
-            if isinstance(event, Ping):
-                sock.sendall(frames.send(event.response()))
-            elif isinstance(event, CloseConnection):
-                return
-            elif isinstance(event, TextMessage | BytesMessage):
-                yield from _whole(event, parts)
+        yield from frames.events()
         data = sock.recv(_RECEIVE)
         if not data:
             return

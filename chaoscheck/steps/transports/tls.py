@@ -71,7 +71,7 @@ class Tls:
             return sock
         try:
             return TlsSocket(sock, self._context, server_hostname=self._name)
-        except BaseException:
+        except BaseException:  # gevent's Timeout, which ends a handshake that takes too long, is no Exception
             sock.close()
             raise
 

@@ -23,10 +23,10 @@ def made(bad: int) -> Result:
 
 def test_failed_requests_under_kills_are_told_where_nothing_judges_them() -> None:
     assert unjudged(made(889)) == (
-        "889 of 1,879 requests failed under kills, the worst kill cost 5.9 s of service; not judged, for the plan "
-        "has no budget"
+        "889 of 1,879 scheduled requests failed under kills (those aimed at a victim apart), the worst kill cost "
+        "5.9 s of service; not judged, for the plan has no budget"
     )
-    assert unjudged(made(0)).startswith("0 of 1,879 requests failed under kills; not judged")
+    assert unjudged(made(0)).startswith("0 of 1,879 scheduled requests failed under kills (those aimed at a victim apart); not")
 
 
 def test_budget_has_a_word_of_its_own() -> None:
