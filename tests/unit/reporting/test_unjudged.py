@@ -26,7 +26,7 @@ def test_failed_requests_under_kills_are_told_where_nothing_judges_them() -> Non
         "889 of 1,879 scheduled requests failed under kills (those aimed at a victim apart), the worst kill cost "
         "5.9 s of service; not judged, for the plan has no budget"
     )
-    assert unjudged(made(0)).startswith("0 of 1,879 scheduled requests failed under kills (those aimed at a victim apart); not")
+    assert unjudged(made(0)) == ""
 
 
 def test_budget_has_a_word_of_its_own() -> None:
