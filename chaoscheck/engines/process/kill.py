@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from chaoscheck.engines.base import KillReceipt, State
 from chaoscheck.engines.process.child import Child
-from chaoscheck.engines.process.members import Process, of_instance, still
+from chaoscheck.engines.process.members import Process, of_instance, process, still
 from chaoscheck.engines.refusal import RefusalWatch
 from chaoscheck.model.clock import Clock
 from chaoscheck.model.places import Address
@@ -32,6 +32,7 @@ class Ended:
 def kill(child: Child, mark: bytes, address: Address, *, clock: Clock, limit_s: float, signal: Signal) -> KillReceipt:
     """Send `signal`, and wait (at most `limit_s`) until nobody of the instance lives and its port refuses."""
     watch = RefusalWatch(address, clock, limit_s=limit_s + 1).start()
+    was_over = process(child.pid) is None
     signal_ns = clock.now_ns()
     signal(child, ())
     returned_ns = clock.now_ns()
@@ -39,7 +40,7 @@ def kill(child: Child, mark: bytes, address: Address, *, clock: Clock, limit_s: 
     state = child.state()
     lives = bool(ended.left) or state.running
     refused_ns = watch.refused_ns(wait_s=0 if lives else limit_s)
-    trouble = _trouble(state, ended, signal_ns, refused_ns, limit_s)
+    trouble = _trouble(state, ended, signal_ns, refused_ns, limit_s, was_over=was_over)
     death_ns, error_ns = (-1, 0) if lives else _death(state, ended)
     return KillReceipt(
         signal_ns=signal_ns,
@@ -88,12 +89,13 @@ def _death(state: State, ended: Ended) -> tuple[int, int]:
     return state.ended_ns, state.error_ns
 
 
-def _trouble(state: State, ended: Ended, signal_ns: int, refused_ns: int, limit_s: float) -> str:
+def _trouble(state: State, ended: Ended, signal_ns: int, refused_ns: int, limit_s: float, *, was_over: bool) -> str:
     if ended.left or state.running:
         who = ", ".join(f"{one.words} ({one.pid})" for one in ended.left[:5])
         return f"still running {limit_s:g} s after the signal: {who}"
-    if state.ended_ns < signal_ns - state.error_ns:
-        before_ms = (signal_ns - state.ended_ns) / 1e6
+    # The end is stamped after it, never before: what bears an earlier stamp was over, however vague that is.
+    if was_over or state.ended_ns < signal_ns:
+        before_ms = max(0, signal_ns - state.ended_ns) / 1e6
         return f"had ended {before_ms:.1f} ms before the signal, with exit code {state.exit_code}"
     if state.exit_code != KILLED:
         return f"ended with exit code {state.exit_code}, not by signal 9"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -42,6 +44,19 @@ def test_kill_of_the_leader_alone_is_unconfirmed(tmp_path: Path, monkeypatch: py
         assert not receipt.confirmed
         assert "still running" in receipt.detail
         assert receipt.death_ns == -1
+
+
+def test_signal_9_from_elsewhere_a_moment_before_is_no_kill_of_ours(tmp_path: Path) -> None:
+    """However close the two are: who was dead already died of something else."""
+    with bench("process", plan_of(), tmp_path) as tiny:
+        for life in range(1, 6):
+            victim = tiny.start(1, life)
+            os.killpg(int(victim.handle), signal.SIGKILL)
+            while process(int(victim.handle)):
+                pass
+            receipt = tiny.killable.kill(victim)
+            assert not receipt.confirmed
+            assert "before the signal" in receipt.detail
 
 
 def test_sweep_of_a_run_ends_daemons_whose_leader_is_gone(tmp_path: Path) -> None:
